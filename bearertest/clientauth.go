@@ -1,0 +1,101 @@
+package bearertest
+
+import (
+	"crypto/subtle"
+	"net/http"
+	"net/url"
+)
+
+// authenticate finds out which client sends a request, as RFC 6749 section
+// 2.3 says. It is called with s.mu held.
+func (s *Server) authenticate(r *http.Request, q request) (*Client, *oauthError) {
+	if q.err != nil {
+		return nil, refuse("invalid_request", "the parameters cannot be read")
+	}
+	if name := q.body.repeated(); name != "" {
+		return nil, refuse("invalid_request", "a parameter is repeated: "+name)
+	}
+	id, secret, basic := r.BasicAuth()
+	_, post := q.body["client_secret"]
+	_, assertion := q.body["client_assertion"]
+	if basic && post || basic && assertion || post && assertion {
+		return nil, refuse("invalid_request", "more than one client authentication")
+	}
+	var client *Client
+	var method string
+	switch {
+	case basic:
+		client = q.cfg.basicClient(id, secret)
+		method = "client_secret_basic"
+	case post:
+		client = q.cfg.client(q.body.get("client_id")).withSecret(q.body.get("client_secret"))
+		method = "client_secret_post"
+	case assertion:
+		client, method = s.assertedClient(r, q)
+	default:
+		client, method = q.cfg.client(q.body.get("client_id")).bySight(r)
+	}
+	sent := q.body.get("client_id")
+	if client == nil || !allows(client.Auth, method) || sent != "" && sent != client.ID {
+		return nil, &oauthError{status: http.StatusUnauthorized, Code: "invalid_client", Description: "unknown client, or wrong credentials", basic: basic}
+	}
+	return client, nil
+}
+
+// anonymous reports whether a request names no client at all.
+func anonymous(r *http.Request, p params) bool {
+	return r.Header.Get("Authorization") == "" && p.get("client_id") == "" && p.get("client_assertion") == ""
+}
+
+// withSecret is c if secret is its own, else nil.
+func (c *Client) withSecret(secret string) *Client {
+	if c == nil || c.Secret == "" || subtle.ConstantTimeCompare([]byte(c.Secret), []byte(secret)) == 0 {
+		return nil
+	}
+	return c
+}
+
+// bySight is a client that sends no credentials of its own: it is public, or
+// its certificate came with the connection (RFC 8705 section 2).
+func (c *Client) bySight(r *http.Request) (*Client, string) {
+	switch {
+	case c == nil:
+		return nil, ""
+	case c.public():
+		return c, "none"
+	case c.Certificate == nil || r.TLS == nil || len(r.TLS.PeerCertificates) == 0 || !r.TLS.PeerCertificates[0].Equal(c.Certificate):
+		return nil, ""
+	case allows(c.Auth, "tls_client_auth"):
+		return c, "tls_client_auth"
+	default:
+		return c, "self_signed_tls_client_auth"
+	}
+}
+
+// basicClient finds the client that HTTP Basic names. Its registration says
+// whether the two halves are form-encoded (RFC 6749 section 2.3.1).
+func (c *Config) basicClient(id, secret string) *Client {
+	if client := c.client(id); client != nil && client.RawBasic {
+		return client.withSecret(secret)
+	}
+	id, err := url.QueryUnescape(id)
+	if err != nil {
+		return nil
+	}
+	secret, err = url.QueryUnescape(secret)
+	if err != nil {
+		return nil
+	}
+	client := c.client(id)
+	if client != nil && client.RawBasic {
+		return nil
+	}
+	return client.withSecret(secret)
+}
+
+// authMethods are the ones that this server knows, as RFC 8414 names them.
+var authMethods = []string{
+	"client_secret_basic", "client_secret_post", "none",
+	"private_key_jwt", "client_secret_jwt",
+	"tls_client_auth", "self_signed_tls_client_auth",
+}

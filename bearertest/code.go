@@ -1,0 +1,82 @@
+package bearertest
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"time"
+)
+
+// code is an authorization code: good once, and not for long.
+type code struct {
+	grantee
+	redirectURI string
+	challenge   string
+	expires     time.Time
+	family      *family // of the tokens that were issued for it; nil: not used yet
+}
+
+func (s *Server) newCode(a *authorization, cfg *Config) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	text := "code-" + rand.Text()
+	s.state.codes[text] = &code{
+		grantee:     grantee{client: a.client.ID, subject: user, scope: a.scope},
+		redirectURI: a.redirectURI,
+		challenge:   a.challenge,
+		expires:     time.Now().Add(cfg.CodeLifetime),
+	}
+	return text
+}
+
+// authorizationCode is RFC 6749 section 4.1.3, with PKCE (RFC 7636).
+func authorizationCode(s *Server, q grantRequest) (*tokenAnswer, *oauthError) {
+	text := q.body.get("code")
+	if text == "" {
+		return nil, refuse("invalid_request", "code is missing")
+	}
+	c := s.state.codes[text]
+	if c == nil || c.client != q.client.ID {
+		return nil, refuse("invalid_grant", "the code is unknown")
+	}
+	if c.family != nil {
+		c.family.revoked = true // RFC 6749 section 4.1.2: somebody has stolen it
+		return nil, refuse("invalid_grant", "the code was used before; its tokens are revoked")
+	}
+	if !time.Now().Before(c.expires) {
+		return nil, refuse("invalid_grant", "the code has expired")
+	}
+	if q.body.get("redirect_uri") != c.redirectURI {
+		return nil, refuse("invalid_grant", "redirect_uri is not the one of the authorization request")
+	}
+	if err := c.proof(q.body.get("code_verifier")); err != nil {
+		return nil, err
+	}
+	c.family = new(family)
+	return s.consented(q, c.grantee, c.family), nil
+}
+
+// proof is RFC 7636 section 4.6.
+func (c *code) proof(verifier string) *oauthError {
+	switch sum := sha256.Sum256([]byte(verifier)); {
+	case c.challenge == "" && verifier == "":
+		return nil
+	case c.challenge == "":
+		return refuse("invalid_grant", "code_verifier without a code_challenge")
+	case len(verifier) < 43 || len(verifier) > 128:
+		return refuse("invalid_grant", "code_verifier must have 43 to 128 characters")
+	case base64.RawURLEncoding.EncodeToString(sum[:]) != c.challenge:
+		return refuse("invalid_grant", "code_verifier does not match")
+	}
+	return nil
+}
+
+// consented is the answer where a user has consented: with a refresh token,
+// if the client may use one.
+func (s *Server) consented(q grantRequest, g grantee, f *family) *tokenAnswer {
+	answer := s.access(q.cfg, g, f)
+	if allows(q.client.Grants, "refresh_token") {
+		answer.RefreshToken = s.state.newRefresh(g, f, q.cfg.RefreshLifetime)
+	}
+	return answer
+}

@@ -1,0 +1,62 @@
+package bearertest
+
+import (
+	"net/http"
+	"net/url"
+	"time"
+)
+
+// keep is how many requests a log holds: enough for every scenario that
+// looks at them one by one, little enough for a demonstration of any length.
+const keep = 1 << 14
+
+// Request is what was received. It holds secrets: it is for tests.
+type Request struct {
+	Endpoint Endpoint // empty in a [Recorder]
+	Time     time.Time
+	Method   string
+	Host     string
+	Path     string
+	Header   http.Header
+	// Form has the parameters of the query and of a form or JSON body. It
+	// is nil for the API, whose bodies are left alone.
+	Form url.Values
+}
+
+// Authorization is the request's Authorization header, empty if it had none.
+func (r Request) Authorization() string { return r.Header.Get("Authorization") }
+
+// log keeps the newest requests. Its owner's mutex guards it.
+type log struct{ entries []Request }
+
+func (l *log) add(r Request) {
+	if len(l.entries) >= 2*keep {
+		l.entries = append([]Request(nil), l.entries[len(l.entries)-keep:]...)
+	}
+	l.entries = append(l.entries, r)
+}
+
+// newest gives the newest requests, oldest first.
+func (l *log) newest() []Request {
+	return l.entries[max(0, len(l.entries)-keep):]
+}
+
+// Requests gives the requests that e received, oldest first; an empty e means
+// every endpoint. Only the newest 16,384 of all are kept.
+func (s *Server) Requests(e Endpoint) []Request {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var list []Request
+	for _, r := range s.log.newest() {
+		if e == "" || r.Endpoint == e {
+			list = append(list, r)
+		}
+	}
+	return list
+}
+
+// newRequest notes what is interesting of r. The header is not copied: a
+// server's request is its own, and handlers do not write to it.
+func newRequest(e Endpoint, r *http.Request) Request {
+	return Request{Endpoint: e, Time: time.Now(), Method: r.Method, Host: r.Host, Path: r.URL.Path, Header: r.Header}
+}
