@@ -1,0 +1,86 @@
+package grant
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+)
+
+// PrivateKeyJWT authenticates with an assertion that the client's private key signs
+// (private_key_jwt, RFC 7523 section 2.2): the server knows only the public key. Each attempt
+// gets an assertion of its own, since a server may refuse one that it has seen.
+type PrivateKeyJWT struct {
+	ID       string     // the client's id, required
+	Key      SigningKey // required
+	Audience string     // whom it is for. Empty: Server.Issuer, or TokenURL if that is empty too
+}
+
+// Authenticate implements [ClientAuth].
+func (p PrivateKeyJWT) Authenticate(_ context.Context, r *Request) error {
+	id, err := clientID("PrivateKeyJWT", p.ID)
+	if err != nil {
+		return err
+	}
+	assertion, err := p.Key.sign(r.clientClaims(id, p.Audience))
+	if err != nil {
+		return fmt.Errorf("PrivateKeyJWT.%w", err)
+	}
+	r.setAssertion(id, assertion)
+	return nil
+}
+
+// ClientSecretJWT authenticates with an assertion that the client's secret signs by HMAC-SHA-256
+// (client_secret_jwt, OpenID Connect Core section 9), so that the secret itself is never sent. It
+// needs at least 32 bytes of secret (RFC 7518 section 3.2).
+type ClientSecretJWT struct {
+	ID         string                                // the client's id, required
+	Secret     Secret                                // exactly one of Secret and SecretFunc is set
+	SecretFunc func(context.Context) (string, error) // asked for each attempt, so a rotated secret needs no restart
+	Audience   string                                // whom it is for. Empty: Server.Issuer, or TokenURL if that is empty too
+}
+
+// Authenticate implements [ClientAuth].
+func (c ClientSecretJWT) Authenticate(ctx context.Context, r *Request) error {
+	id, err := clientID("ClientSecretJWT", c.ID)
+	if err != nil {
+		return err
+	}
+	secret, err := r.secret(ctx, "ClientSecretJWT", c.Secret, c.SecretFunc)
+	if err != nil {
+		return err
+	}
+	if len(secret) < 32 {
+		return errors.New("ClientSecretJWT: the secret is shorter than the 32 bytes that HS256 needs")
+	}
+	assertion, err := signed(jose.SigningKey{Algorithm: jose.HS256, Key: []byte(secret)}, "", r.clientClaims(id, c.Audience))
+	if err != nil {
+		return fmt.Errorf("ClientSecretJWT: %w", err)
+	}
+	r.setAssertion(id, assertion)
+	return nil
+}
+
+// clientClaims are those of RFC 7523 section 3. The issuer is the better audience where it is
+// known: an assertion for a URL that a hostile server chose can be used at another one.
+func (r *Request) clientClaims(id, audience string) map[string]any {
+	for _, other := range []string{r.Server.Issuer, r.Server.TokenURL, r.URL} {
+		if audience == "" {
+			audience = other
+		}
+	}
+	now := time.Now()
+	return map[string]any{
+		"iss": id, "sub": id, "aud": audience,
+		"jti": rand.Text(), "iat": now.Unix(), "exp": now.Add(assertionLifetime).Unix(),
+	}
+}
+
+func (r *Request) setAssertion(id, assertion string) {
+	r.Params.Set("client_id", id)
+	r.Params.Set("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer")
+	r.Params.Set("client_assertion", assertion)
+}

@@ -1,0 +1,66 @@
+package grant
+
+import (
+	"errors"
+
+	"golang.org/x/oauth2"
+)
+
+// ErrLoginRequired means that no retry and no new secret can help, only a user who consents:
+// nobody has logged in yet, or the refresh token has been revoked, has expired or was used
+// before. Test for it with [errors.Is]. An [*oauth2.RetrieveError] in it has the code
+// "login_required", unless the server gave one of its own.
+var ErrLoginRequired error = loginRequired{}
+
+var (
+	// ErrStateMismatch means that a callback does not belong to the login that this browser
+	// began: somebody may have sent the user here with a code of their own (RFC 6749 section
+	// 10.12). Drop the code, and let the user start again.
+	ErrStateMismatch = errors.New("grant: state mismatch: this is not the answer to the login that was started here; start again")
+
+	// ErrIssuerMismatch means that another server answered than the one that was asked
+	// (RFC 9207, RFC 8414 section 3.3). Whatever it sent must not be used.
+	ErrIssuerMismatch = errors.New("grant: issuer mismatch: the answer is another server's; check Server.Issuer")
+
+	// ErrAccessDenied means that the user declined. Ask again only when the user wants to.
+	ErrAccessDenied = errors.New("grant: access denied: the user declined; ask again only when the user wants to")
+
+	// ErrCodeExpired means that an authorization code or a device code is no good any more. Codes
+	// live for about a minute and can be spent once. Let the user log in again, and spend the
+	// code at once.
+	ErrCodeExpired = errors.New("grant: the code has expired or was used before; log in again")
+)
+
+type loginRequired struct{}
+
+func (loginRequired) Error() string { return "grant: login required: only a user's consent can help" }
+
+func (loginRequired) As(target any) bool {
+	retrieve, ok := target.(**oauth2.RetrieveError)
+	if ok {
+		*retrieve = retrieveError(0, "login_required", "only a user's consent can help", "")
+	}
+	return ok
+}
+
+// consentError is a refusal of the server that means more than its code says.
+type consentError struct {
+	refusal *Error
+	means   []error
+}
+
+func (e *consentError) Error() string { return e.refusal.Error() }
+
+// Unwrap puts the server's error first: its code is what [errors.As] should find.
+func (e *consentError) Unwrap() []error { return append([]error{e.refusal}, e.means...) }
+
+// meaning adds to err what it means, and what to do, if it is a refusal with that code.
+func meaning(err error, code, hint string, means ...error) error {
+	var refusal *Error
+	if !errors.As(err, &refusal) || refusal.Code != code || refusal.Temporary() {
+		return err
+	}
+	explained := *refusal
+	explained.hint = hint
+	return &consentError{refusal: &explained, means: means}
+}

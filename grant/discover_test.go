@@ -1,0 +1,93 @@
+package grant
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+)
+
+// Where the metadata is looked for, in this order (RFC 8414 section 3.1, OpenID Connect Discovery section 4).
+func TestDiscoverLooksInBothPlaces(t *testing.T) {
+	for _, row := range []struct {
+		issuer string
+		want   []string
+	}{
+		{"https://auth.test", []string{"/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"}},
+		{"https://auth.test/", []string{"/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"}},
+		{"https://auth.test/t%2Fx/y", []string{"/.well-known/oauth-authorization-server/t%2Fx/y", "/t%2Fx/y/.well-known/openid-configuration"}},
+	} {
+		for _, missing := range []*http.Response{reply(404, ""), reply(200, "<html>an application for every path"), reply(302, "", "Location", "/login")} {
+			var got []string
+			s, _ := serve(t, func(n int, r *http.Request, _ url.Values) (*http.Response, error) {
+				got = append(got, r.URL.EscapedPath())
+				if n == 1 {
+					return missing, nil
+				}
+				return reply(200, fmt.Sprintf(`{"issuer":%q,"token_endpoint":"https://auth.test/t"}`, row.issuer)), nil
+			})
+			s.Issuer, s.TokenURL = row.issuer, ""
+			found, err := s.Discover(t.Context())
+			if err != nil || found.TokenURL != "https://auth.test/t" || strings.Join(got, " ") != strings.Join(row.want, " ") {
+				t.Errorf("%s: got %v at %v, want %v", row.issuer, err, got, row.want)
+			}
+		}
+	}
+}
+
+func TestDiscoverBelievesOnlyTheIssuer(t *testing.T) {
+	for _, row := range []struct{ issuer, body, want string }{
+		{"", ``, "Server.Issuer is empty"},
+		{"http://auth.test", ``, "Server.Issuer is plaintext"},
+		{"https://auth.test?x", ``, "Server.Issuer has a query"},
+		{"https://auth.test", `{"issuer":"https://auth.test/"}`, "issuer mismatch"},
+		{"https://auth.test", `{"issuer":"https://evil.test"}`, `issuer mismatch`},
+		{"https://auth.test", `{}`, "issuer mismatch"},
+		{"https://auth.test", `{"issuer":1}`, "issuer is no string"},
+		{"https://auth.test", `[]`, "no JSON object where the server's metadata was expected"},
+		{"https://auth.test", `{"issuer":"https://auth.test","token_endpoint":"http://auth.test/t"}`, "the metadata's token_endpoint is plaintext"},
+		{"https://auth.test", `{"issuer":"https://auth.test","token_endpoint":["x"]}`, "token_endpoint is no string"},
+		{"https://auth.test", strings.Repeat(" ", maxAnswer+1), "more than 1 MiB"},
+	} {
+		s, _ := serve(t, always(200, row.body))
+		s.Issuer, s.TokenURL = row.issuer, ""
+		_, err := s.Discover(t.Context())
+		wantText(t, err, row.want)
+		if row.want == "issuer mismatch" && !errors.Is(err, ErrIssuerMismatch) {
+			t.Errorf("%s: got %v, want ErrIssuerMismatch", row.body, err)
+		}
+	}
+}
+
+// A server that is out of order is not asked in another place.
+func TestDiscoverReportsAnOutage(t *testing.T) {
+	s, w := serve(t, always(500, ""))
+	s.Retries = -1
+	_, err := s.Discover(t.Context())
+	wantText(t, err, "answered 500")
+	if n := w.seen.Load(); n != 1 {
+		t.Errorf("got %d requests, want 1", n)
+	}
+}
+
+func FuzzMetadata(f *testing.F) {
+	for _, seed := range []string{`{"issuer":"https://auth.test","token_endpoint":"https://auth.test/t","authorization_response_iss_parameter_supported":true}`,
+		`{"issuer":"https://auth.test","token_endpoint":"http://auth.test/t"}`, `{"issuer":"x"}`, `{"token_endpoint":{}}`, ``, `[`} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, body string) {
+		s, _ := serve(t, always(200, body))
+		s = Server{Issuer: s.Issuer, Transport: s.Transport}
+		found, err := s.Discover(t.Context())
+		if err != nil {
+			return
+		}
+		for _, endpoint := range []string{found.AuthURL, found.TokenURL, found.RevokeURL, found.DeviceAuthURL} {
+			if _, err := found.endpoint("x", endpoint); endpoint != "" && err != nil {
+				t.Errorf("got endpoint %q, want none that is refused: %v", endpoint, err)
+			}
+		}
+	})
+}

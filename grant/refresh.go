@@ -1,0 +1,39 @@
+package grant
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+
+	"golang.org/x/oauth2"
+)
+
+// redeem asks the token endpoint for a token. What once names is spent by it; empty if nothing is.
+func (s Server) redeem(ctx context.Context, auth ClientAuth, params url.Values, once string) (*oauth2.Token, error) {
+	a, err := call{server: s, auth: auth, field: "Server.TokenURL", url: s.TokenURL, params: params, once: once}.do(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return a.token()
+}
+
+// refresh redeems prev's refresh token, for every grant that can have one.
+func (s Server) refresh(ctx context.Context, auth ClientAuth, prev *oauth2.Token, resource []string) (*oauth2.Token, error) {
+	if prev == nil || prev.RefreshToken == "" {
+		return nil, fmt.Errorf("%w, as there is no refresh token", ErrLoginRequired)
+	}
+	params := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {prev.RefreshToken}}
+	if len(resource) > 0 {
+		params["resource"] = resource
+	}
+	token, err := s.redeem(ctx, auth, params, "refresh token")
+	if err != nil {
+		return nil, meaning(err, "invalid_grant",
+			"the refresh token has expired, was revoked, or was used before; the user has to log in again",
+			ErrLoginRequired)
+	}
+	if token.RefreshToken == "" {
+		token.RefreshToken = prev.RefreshToken
+	}
+	return token, nil
+}

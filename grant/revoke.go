@@ -1,0 +1,28 @@
+package grant
+
+import (
+	"context"
+	"errors"
+	"net/url"
+)
+
+// Revoke makes the server forget a token (RFC 7009). hint is "access_token" or "refresh_token",
+// or empty; it only helps the server to find the token. Revoking a refresh token ends all that
+// came of it, on most servers. A token that the server does not know is no error.
+func (s Server) Revoke(ctx context.Context, auth ClientAuth, token, hint string) error {
+	if token == "" {
+		return errors.New("grant: Revoke: token is empty; give an access token or a refresh token")
+	}
+	params := url.Values{"token": {token}}
+	if hint != "" {
+		params.Set("token_type_hint", hint)
+	}
+	a, err := call{server: s, auth: auth, field: "Server.RevokeURL", url: s.RevokeURL, params: params}.do(ctx)
+	if err != nil {
+		return err
+	}
+	if e := a.refusal(); e != nil { // not returned as it is: a nil *Error is no nil error
+		return e
+	}
+	return nil
+}
