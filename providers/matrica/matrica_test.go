@@ -1,0 +1,146 @@
+package matrica_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"golang.org/x/oauth2"
+
+	"example.com/bearer/bearertest"
+	"example.com/bearer/grant"
+	"example.com/bearer/providers/matrica"
+)
+
+const secret = "canary-secret"
+
+// start puts a server where Matrica is.
+func start(t *testing.T, client bearertest.Client, consent bearertest.Consent) (*bearertest.Server, grant.Server) {
+	network := new(bearertest.Network)
+	client.ID, client.RequirePKCE, client.RedirectURIs = "id", true, []string{"https://app.test/callback"}
+	srv := bearertest.Start(t, bearertest.Config{
+		Network: network, Host: "api.matrica.io", Clients: []bearertest.Client{client}, Consent: consent,
+		Routes: map[string]bearertest.Endpoint{
+			"/oauth2": bearertest.AuthorizeEndpoint, "/oauth2/token": bearertest.TokenEndpoint, "/oauth2/token/revoke": bearertest.RevokeEndpoint,
+		},
+	})
+	network.Handle("matrica.io", srv)
+	return srv, grant.Server{Transport: network}
+}
+
+// login is what a browser and an application do together.
+func login(t *testing.T, srv *bearertest.Server, user matrica.User) (code, verifier string, err error) {
+	t.Helper()
+	verifier = oauth2.GenerateVerifier()
+	address, err := user.AuthCodeURL("the-state", verifier)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := srv.Client()
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	resp, err := client.Get(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	back, err := resp.Location()
+	if err != nil {
+		t.Fatalf("got %s without a location, want a redirect", resp.Status)
+	}
+	code, err = user.Callback(back.Query(), "the-state")
+	return code, verifier, err
+}
+
+// What Matrica documents, for a public and a "Private" application: PKCE always, the secret as a
+// parameter and only if there is one, never Basic.
+func TestLoginRefreshRevokeAsDocumented(t *testing.T) {
+	for _, row := range []struct {
+		client bearertest.Client
+		user   matrica.User
+	}{
+		{bearertest.Client{}, matrica.User{}},
+		{bearertest.Client{Secret: secret, Auth: []string{"client_secret_post"}}, matrica.User{ClientSecret: secret}},
+		{bearertest.Client{Secret: secret, Auth: []string{"client_secret_post"}}, matrica.User{SecretFunc: func(context.Context) (string, error) { return secret, nil }}},
+	} {
+		srv, server := start(t, row.client, bearertest.ConsentApprove)
+		user := row.user
+		user.ClientID, user.RedirectURL, user.Server = "id", "https://app.test/callback", server
+		code, verifier, err := login(t, srv, user)
+		if err != nil {
+			t.Fatal(err)
+		}
+		token, err := user.Exchange(t.Context(), code, verifier)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if token.Extra("scope") != "profile" || token.ExpiresIn != 3600 || token.RefreshToken == "" {
+			t.Errorf("got scope %v and ExpiresIn %d, want profile, 3600 and a refresh token", token.Extra("scope"), token.ExpiresIn)
+		}
+		next, err := user.Refresh(t.Context(), token)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := user.Revoke(t.Context(), next.RefreshToken, "refresh_token"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := user.Refresh(t.Context(), next); !errors.Is(err, grant.ErrLoginRequired) {
+			t.Errorf("after revocation: got %v, want ErrLoginRequired", err)
+		}
+		for _, r := range srv.Requests("") {
+			if r.Authorization() != "" || r.Form.Get("client_secret") != string(row.client.Secret) && r.Method == "POST" {
+				t.Errorf("%s: got Authorization %q and client_secret %v, want only the parameter", r.Path, r.Authorization(), r.Form.Has("client_secret"))
+			}
+		}
+	}
+}
+
+func TestLoginThatFails(t *testing.T) {
+	srv, server := start(t, bearertest.Client{}, bearertest.ConsentDeny)
+	user := matrica.User{ClientID: "id", RedirectURL: "https://app.test/callback", Server: server}
+	if _, _, err := login(t, srv, user); !errors.Is(err, grant.ErrAccessDenied) {
+		t.Errorf("declined: got %v, want ErrAccessDenied", err)
+	}
+	if _, err := user.Callback(url.Values{"code": {"c"}, "state": {"other"}}, "state"); !errors.Is(err, grant.ErrStateMismatch) {
+		t.Errorf("wrong state: got %v, want ErrStateMismatch", err)
+	}
+	if _, err := user.Token(t.Context()); !errors.Is(err, grant.ErrLoginRequired) {
+		t.Errorf("no login: got %v, want ErrLoginRequired", err)
+	}
+	user.RedirectURL = ""
+	if _, err := user.AuthCodeURL("s", oauth2.GenerateVerifier()); err == nil || !strings.Contains(err.Error(), "matrica: User.RedirectURL is empty") {
+		t.Errorf("no RedirectURL: got %v, want an error that names it", err)
+	}
+
+	synctest.Test(t, func(t *testing.T) {
+		srv, server := start(t, bearertest.Client{}, bearertest.ConsentApprove)
+		user := matrica.User{ClientID: "id", RedirectURL: "https://app.test/callback", Server: server}
+		code, verifier, err := login(t, srv, user)
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute + time.Second)
+		if _, err := user.Exchange(t.Context(), code, verifier); !errors.Is(err, grant.ErrCodeExpired) {
+			t.Errorf("after a minute: got %v, want ErrCodeExpired", err)
+		}
+	})
+}
+
+func TestUserShowsNoSecret(t *testing.T) {
+	for _, verb := range []string{"%v", "%+v", "%#v"} {
+		if got := fmt.Sprintf(verb, matrica.User{ClientID: "id", ClientSecret: secret}); strings.Contains(got, "canary") {
+			t.Errorf("%s: got %s, want no secret in it", verb, got)
+		}
+	}
+	_, server := start(t, bearertest.Client{Secret: "another"}, bearertest.ConsentApprove)
+	user := matrica.User{ClientID: "id", ClientSecret: secret, Server: server}
+	_, err := user.Refresh(t.Context(), &oauth2.Token{RefreshToken: "canary-refresh"})
+	if err == nil || strings.Contains(fmt.Sprintf("%v %+v %#v", err, err, err), "canary") {
+		t.Errorf("got %v, want an error without a secret", err)
+	}
+}

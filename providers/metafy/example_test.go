@@ -1,0 +1,42 @@
+package metafy_test
+
+import (
+	"context"
+	"fmt"
+
+	"example.com/bearer/bearertest"
+	"example.com/bearer/grant"
+	"example.com/bearer/providers/metafy"
+)
+
+// The application's own token, from the first request to its revocation.
+func ExampleSource() {
+	fake, err := bearertest.NewServer(bearertest.Config{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer fake.Close()
+
+	source := metafy.Source{
+		ClientID:     "client",
+		ClientSecret: "secret",
+		Server: grant.Server{ // leave it out to reach Metafy itself
+			TokenURL:  fake.Endpoint(bearertest.TokenEndpoint),
+			RevokeURL: fake.Endpoint(bearertest.RevokeEndpoint),
+		},
+	}
+	ctx := context.Background()
+	token, err := source.Token(ctx)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(token.Type(), token.ExpiresIn)
+
+	err = source.Revoke(ctx, token.AccessToken, "access_token")
+	fmt.Println("revoked:", err == nil && fake.Counts().Revoked == 1)
+	// Output:
+	// Bearer 3600
+	// revoked: true
+}

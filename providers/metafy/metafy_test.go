@@ -1,0 +1,123 @@
+package metafy_test
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"golang.org/x/oauth2"
+
+	"example.com/bearer/bearertest"
+	"example.com/bearer/grant"
+	"example.com/bearer/providers/metafy"
+)
+
+const secret = "canary-secret"
+
+// start puts a server where Metafy is.
+func start(t *testing.T) (*bearertest.Server, grant.Server) {
+	srv := bearertest.Start(t, bearertest.Config{
+		Network: new(bearertest.Network), Host: "metafy.gg",
+		Clients: []bearertest.Client{{ID: "id", Secret: secret, Auth: []string{"client_secret_post"}, RedirectURIs: []string{"https://app.test/callback"}}},
+		Routes: map[string]bearertest.Endpoint{
+			"/auth/authorize": bearertest.AuthorizeEndpoint, "/irk/oauth/token": bearertest.TokenEndpoint, "/irk/oauth/revoke": bearertest.RevokeEndpoint,
+		},
+	})
+	return srv, grant.Server{Transport: srv.Transport()}
+}
+
+// What Metafy documents for a user: parameters instead of Basic, refresh, revocation with a hint.
+func TestUserFromLoginToRevocation(t *testing.T) {
+	srv, server := start(t)
+	user := metafy.User{ClientID: "id", ClientSecret: secret, RedirectURL: "https://app.test/callback", Scopes: []string{"a", "b"}, Server: server}
+	verifier := oauth2.GenerateVerifier()
+	address, err := user.AuthCodeURL("the-state", verifier)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.HasPrefix(address, metafy.AuthURL+"?") || !strings.Contains(address, "scope=a%20b") {
+		t.Errorf("got %s, want Metafy's page with spaces as %%20", address)
+	}
+	client := srv.Client()
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	resp, err := client.Get(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	back, err := resp.Location()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := user.Callback(back.Query(), "other"); !errors.Is(err, grant.ErrStateMismatch) {
+		t.Errorf("wrong state: got %v, want ErrStateMismatch", err)
+	}
+	code, err := user.Callback(back.Query(), "the-state")
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, err := user.Exchange(t.Context(), code, verifier)
+	if err != nil {
+		t.Fatal(err)
+	}
+	next, err := user.Refresh(t.Context(), token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := user.Revoke(t.Context(), next.RefreshToken, "refresh_token"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := user.Refresh(t.Context(), next); !errors.Is(err, grant.ErrLoginRequired) {
+		t.Errorf("after revocation: got %v, want ErrLoginRequired", err)
+	}
+	if _, err := user.Token(t.Context()); !errors.Is(err, grant.ErrLoginRequired) {
+		t.Errorf("no login: got %v, want ErrLoginRequired", err)
+	}
+	for _, r := range srv.Requests("") {
+		if r.Authorization() != "" || r.Method == "POST" && (r.Form.Get("client_id") != "id" || r.Form.Get("client_secret") != secret) {
+			t.Errorf("%s: want id and secret as parameters, and no Authorization", r.Path)
+		}
+	}
+	user.RedirectURL = ""
+	if _, err := user.AuthCodeURL("s", verifier); err == nil || !strings.Contains(err.Error(), "metafy: User.RedirectURL is empty") {
+		t.Errorf("no RedirectURL: got %v, want an error that names it", err)
+	}
+}
+
+// The application's own token: client_credentials, an optional scope, no refresh token.
+func TestSourceAsDocumented(t *testing.T) {
+	srv, server := start(t)
+	source := metafy.Source{ClientID: "id", ClientSecret: secret, Scopes: []string{"a"}, Server: server}
+	token, err := source.Token(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if token.RefreshToken != "" || token.Extra("scope") != "a" {
+		t.Errorf("got scope %v, want a and no refresh token", token.Extra("scope"))
+	}
+	if err := source.Revoke(t.Context(), token.AccessToken, "access_token"); err != nil {
+		t.Error(err)
+	}
+	if n := srv.Counts().Revoked; n != 1 {
+		t.Errorf("got %d tokens revoked, want 1", n)
+	}
+}
+
+func TestNoSecretIsShown(t *testing.T) {
+	_, server := start(t)
+	source := metafy.Source{ClientID: "id", ClientSecret: "canary-wrong", Server: server}
+	user := metafy.User{ClientID: "id", ClientSecret: "canary-wrong", Server: server}
+	_, err := source.Token(t.Context())
+	_, err2 := user.Refresh(t.Context(), &oauth2.Token{RefreshToken: "canary-refresh"})
+	err3 := user.Revoke(t.Context(), "canary-token", "")
+	for _, value := range []any{source, user, err, err2, err3} {
+		if got := fmt.Sprintf("%v %+v %#v", value, value, value); strings.Contains(got, "canary") {
+			t.Errorf("got %s, want no secret in it", got)
+		}
+	}
+	if err == nil || err2 == nil || err3 == nil {
+		t.Errorf("wrong secret: got %v, %v, %v, want three errors", err, err2, err3)
+	}
+}
