@@ -1,0 +1,116 @@
+package bearer
+
+import (
+	"math"
+	"strings"
+	"testing"
+	"time"
+)
+
+// What is stored comes back, the scope that was granted too.
+func TestCodecRoundTrip(t *testing.T) {
+	full := (&Token{AccessToken: "a", TokenType: "bearer", RefreshToken: "r", Expiry: time.Date(2030, 1, 2, 3, 4, 5, 6, time.UTC)}).
+		WithExtra(map[string]any{"scope": "read write"})
+	for _, in := range []*Token{full, {AccessToken: "a"}, {RefreshToken: "r"}, {AccessToken: "quote\"and\\and<é>"}} {
+		data, err := encode(in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := decode(data)
+		if err != nil {
+			t.Fatalf("got %v for what encode wrote", err)
+		}
+		if !same(in, out) {
+			t.Errorf("got %s, which differs from what was encoded", data)
+		}
+	}
+}
+
+func same(a, b *Token) bool {
+	scope := func(t *Token) any {
+		if s, _ := t.Extra("scope").(string); s != "" {
+			return s
+		}
+		return nil
+	}
+	return a.AccessToken == b.AccessToken && a.TokenType == b.TokenType && a.RefreshToken == b.RefreshToken &&
+		a.Expiry.Equal(b.Expiry) && scope(a) == scope(b)
+}
+
+// The form is fixed: a later release must read this.
+func TestCodecForm(t *testing.T) {
+	const form = `{"v":1,"access_token":"a","token_type":"Bearer","refresh_token":"r","expiry":"2030-01-02T03:04:05Z","scope":"s"}`
+	got, err := decode([]byte(form))
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := encode(got)
+	if err != nil || string(data) != form {
+		t.Errorf("got %s, %v, want %s", data, err, form)
+	}
+}
+
+// A time that JSON cannot tell is stored as the last one that it can: the
+// token must not get lost for it.
+func TestCodecExpiryBeyondJSON(t *testing.T) {
+	for _, expiry := range []time.Time{
+		time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC),
+		time.Date(9999, 12, 31, 23, 59, 59, 0, time.FixedZone("west", -12*3600)),
+		time.Unix(math.MaxInt64-62135596801, 0),
+	} {
+		data, err := encode(&Token{AccessToken: "a", Expiry: expiry})
+		if err != nil {
+			t.Errorf("%v: got %v, want it stored", expiry.Year(), err)
+			continue
+		}
+		if out, err := decode(data); err != nil || out.Expiry.Year() != 9999 {
+			t.Errorf("%v: got %v, want year 9999", expiry.Year(), err)
+		}
+	}
+}
+
+// What cannot be used is an error that says what to do, and not what is there.
+func TestDecodeErrors(t *testing.T) {
+	const again = ": delete it and log in again"
+	for _, row := range []struct{ data, want string }{
+		{``, "the stored token is not the JSON that this package writes" + again},
+		{`{"v":1,"access_token":"canary`, "the stored token is not the JSON that this package writes" + again},
+		{`{"v":1,"access_token":["canary"]}`, "the stored token is not the JSON that this package writes" + again},
+		{`{"v":1,"access_token":"canary","expiry":"canary"}`, "the stored token is not the JSON that this package writes" + again},
+		{`{"access_token":"canary"}`, "the stored token has version 0, and this release reads version 1" + again},
+		{`{"v":2,"access_token":"canary"}`, "the stored token has version 2, and this release reads version 1" + again},
+		{`{"v":1}`, "the stored token has neither an access token nor a refresh token" + again},
+		{`null`, "the stored token has version 0, and this release reads version 1" + again},
+		{`{"v":1,"access_token":"canary\n"}`, "the token's AccessToken has the byte 0x0a at offset 6, which cannot stand in an Authorization header: trim it"},
+	} {
+		if _, err := decode([]byte(row.data)); err == nil || err.Error() != row.want || strings.Contains(err.Error(), "canary") {
+			t.Errorf("%s: got %v, want %s", row.data, err, row.want)
+		}
+	}
+}
+
+// Whatever a Store gives back, decode does not panic, and what it accepts is
+// stored as the same token again.
+func FuzzDecode(f *testing.F) {
+	f.Add([]byte(`{"v":1,"access_token":"a","refresh_token":"r","expiry":"2030-01-02T03:04:05Z"}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		in, err := decode(data)
+		if err != nil {
+			return
+		}
+		again, err := encode(in)
+		if err != nil {
+			t.Fatalf("cannot encode what was decoded: %v", err)
+		}
+		out, err := decode(again)
+		if err != nil {
+			t.Fatalf("cannot decode %s: %v", again, err)
+		}
+		if year := in.Expiry.UTC().Year(); year < 0 || year > 9999 {
+			in.Expiry = out.Expiry // see TestCodecExpiryBeyondJSON
+		}
+		if !same(in, out) {
+			t.Fatalf("got %s, want the same token", again)
+		}
+	})
+}

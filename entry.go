@@ -1,0 +1,63 @@
+package bearer
+
+import (
+	"time"
+)
+
+// An entry is a published token with its deadlines. It is not changed once
+// Cache.current points to it, so that readers need one atomic load and no lock.
+type entry struct {
+	token  *Token
+	header []string // value of the Authorization header, shared by all requests
+
+	// look is when the Cache has something to do for this entry: the start
+	// of the refresh window, or earlier or later than that when a refresh is
+	// under way, has failed, or the token is still to be saved.
+	look   instant
+	window instant // from here on a refresh runs behind
+	expiry instant // from here on the token is not served
+
+	// id tells one token from the next; the copies of an entry that differ
+	// in look share it.
+	id uint64
+}
+
+// An instant is a point in time on both clocks. It has come when either says
+// so: the monotonic clock stands still while the machine is suspended, and the
+// wall clock can be set back. The zero instant has always come.
+type instant struct {
+	mono int64 // nanoseconds since epoch
+	wall int64 // nanoseconds since 1970
+}
+
+// epoch is where the monotonic clock is counted from.
+var epoch = time.Now()
+
+func instantOf(t time.Time) instant {
+	return instant{mono: int64(t.Sub(epoch)), wall: t.UnixNano()}
+}
+
+func (i instant) add(d time.Duration) instant {
+	return instant{mono: i.mono + int64(d), wall: i.wall + int64(d)}
+}
+
+// reached reports whether i has come at now.
+func (i instant) reached(now instant) bool {
+	return now.mono >= i.mono || now.wall >= i.wall
+}
+
+// until is how far away i is; never negative.
+func (i instant) until(now instant) time.Duration {
+	return time.Duration(max(0, min(i.mono-now.mono, i.wall-now.wall)))
+}
+
+// forever stands for the lifetime of a token that does not tell it. It is also
+// the longest lifetime, so that no addition overflows.
+const forever = 100 * 365 * 24 * time.Hour
+
+// lookAt returns a copy of e that is looked after at i, or at its expiry.
+func (e *entry) lookAt(i instant) *entry {
+	c := *e
+	c.look = instant{mono: min(i.mono, e.expiry.mono), wall: min(i.wall, e.expiry.wall)}
+	return &c
+}

@@ -1,0 +1,90 @@
+package bearer
+
+import (
+	"math"
+	"testing"
+	"time"
+)
+
+// G14: each clock alone makes an instant come: the monotonic one when the wall
+// clock is set back, the wall clock when the machine was suspended.
+func TestEachClockAloneExpires(t *testing.T) {
+	at := instantOf(time.Now()).add(time.Hour)
+	for _, row := range []struct {
+		name       string
+		mono, wall time.Duration // since then, on each clock
+		want       bool
+	}{
+		{"before", 59 * time.Minute, 59 * time.Minute, false},
+		{"just then", time.Hour, time.Hour, true},
+		{"after", 61 * time.Minute, 61 * time.Minute, true},
+		{"suspended for two hours", time.Minute, 2 * time.Hour, true},
+		{"wall clock set back by a day", time.Hour, -23 * time.Hour, true},
+		{"wall clock set back, not yet expired", time.Minute, -23 * time.Hour, false},
+	} {
+		now := at.add(-time.Hour)
+		now.mono += int64(row.mono)
+		now.wall += int64(row.wall)
+		if got := at.reached(now); got != row.want {
+			t.Errorf("%s: got reached %v, want %v", row.name, got, row.want)
+		}
+		if got := at.until(now); got < 0 || (got == 0) != row.want {
+			t.Errorf("%s: got %v to go, reached %v", row.name, got, row.want)
+		}
+	}
+	if !(instant{}).reached(instantOf(time.Now())) {
+		t.Error("the zero instant has not come")
+	}
+}
+
+// G14: a token is judged by both clocks.
+func TestTokenIsJudgedByBothClocks(t *testing.T) {
+	now := time.Now()
+	e := new(Cache).newEntry(&Token{AccessToken: "a", Expiry: now.Add(time.Hour)}, now)
+	suspended, setBack := instantOf(now), instantOf(now)
+	suspended.wall += int64(time.Hour)
+	setBack.mono += int64(time.Hour)
+	setBack.wall -= int64(time.Hour)
+	if e.expiry.reached(instantOf(now)) || !e.expiry.reached(suspended) || !e.expiry.reached(setBack) {
+		t.Errorf("got expired %v now, %v after a suspension, %v with the wall clock set back; want false, true, true",
+			e.expiry.reached(instantOf(now)), e.expiry.reached(suspended), e.expiry.reached(setBack))
+	}
+}
+
+// No lifetime overflows: the longest are as good as for ever, and one in the
+// past is none.
+func TestLifetimesAtTheEdges(t *testing.T) {
+	now := time.Now()
+	for _, row := range []struct {
+		name     string
+		expiry   time.Time
+		fallback time.Duration
+		valid    bool
+	}{
+		{"zero", time.Time{}, 0, true},
+		{"zero, huge default", time.Time{}, math.MaxInt64, true},
+		{"year 9999", time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC), 0, true},
+		{"the last there is", time.Unix(math.MaxInt64-62135596801, 999999999), 0, true},
+		{"1970", time.Unix(0, 0), 0, false},
+		{"year 1", time.Time{}.Add(1), 0, false},
+		{"now", now, 0, false},
+		{"in a nanosecond", now.Add(1), 0, true},
+	} {
+		e := (&Cache{DefaultLifetime: row.fallback, RefreshBefore: math.MaxInt64}).newEntry(&Token{AccessToken: "a", Expiry: row.expiry}, now)
+		if got := !e.expiry.reached(instantOf(now)); got != row.valid {
+			t.Errorf("%s: got valid %v, want %v", row.name, got, row.valid)
+		}
+		if e.window.mono > e.expiry.mono || e.look.mono > e.expiry.mono || row.valid && e.expiry.wall <= now.UnixNano() {
+			t.Errorf("%s: got window %v, look %v, expiry %v, want them in this order and after now", row.name, e.window, e.look, e.expiry)
+		}
+	}
+}
+
+// A refresh token alone is never served as an access token.
+func TestRefreshTokenAloneIsExpired(t *testing.T) {
+	now := time.Now()
+	e := new(Cache).newEntry(&Token{RefreshToken: "r", Expiry: now.Add(time.Hour)}, now)
+	if !e.expiry.reached(instantOf(now)) || !e.look.reached(instantOf(now)) {
+		t.Error("got a valid entry, want an expired one")
+	}
+}

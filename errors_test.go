@@ -1,0 +1,97 @@
+package bearer_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"example.com/bearer"
+)
+
+// The texts: our prefix once, what went wrong in the words of who knows it,
+// and when to come back if that is known.
+func TestTokenErrorText(t *testing.T) {
+	for _, row := range []struct {
+		err  *bearer.TokenError
+		want string
+	}{
+		{&bearer.TokenError{}, "bearer: no token: unknown cause"},
+		{&bearer.TokenError{Err: errDown}, "bearer: no token: down"},
+		{&bearer.TokenError{Err: errDown, RetryAfter: 1500 * time.Millisecond}, "bearer: no token: down (try again in 1.5s)"},
+		{&bearer.TokenError{Err: errDown, RetryAfter: 1234567 * time.Nanosecond}, "bearer: no token: down (try again in 1ms)"},
+		{&bearer.TokenError{Err: errDown, RetryAfter: 300 * time.Microsecond}, "bearer: no token: down"},
+		{&bearer.TokenError{Err: fmt.Errorf("a Store of ours: %w", bearer.ErrNotFound)}, "bearer: no token: a Store of ours: not found in the store"},
+		{&bearer.TokenError{Err: errors.New("grant: https://auth.test answered 400")}, "bearer: no token: grant: https://auth.test answered 400"},
+	} {
+		if got := row.err.Error(); got != row.want {
+			t.Errorf("got %q, want %q", got, row.want)
+		}
+	}
+}
+
+// A Cache that is the Source of another one does not prefix twice, and its
+// time to come back is that of the outer one.
+func TestTokenErrorOfAnInnerCache(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		inner := &bearer.Cache{Source: bearer.SourceFunc(func(context.Context) (*bearer.Token, error) {
+			time.Sleep(2 * time.Second)
+			return nil, errDown
+		})}
+		_, err := (&bearer.Cache{Source: inner}).Token(t.Context())
+		if want := "bearer: no token: down (try again in 2s)"; err == nil || err.Error() != want {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	})
+}
+
+// C23: the body that golang.org/x/oauth2 prints is in no text, whether its
+// error comes alone, wrapped, after another one, or after a breaker; the error
+// itself is still there for errors.As.
+func TestBodyOfTheAnswerIsWithheld(t *testing.T) {
+	html := refused(502, "")
+	html.Response.Status = "502 Bad Gateway"
+	html.Body = []byte(`<html>secret=canary</html>`)
+	const text = "oauth2: cannot fetch token: 502 Bad Gateway\nResponse: (body withheld)"
+	synctest.Test(t, func(t *testing.T) {
+		c := &bearer.Cache{Breaker: &bearer.CircuitBreaker{Failures: 1}, Source: bearer.SourceFunc(func(context.Context) (*bearer.Token, error) {
+			return nil, fmt.Errorf("wrapped: %w", html)
+		})}
+		for _, want := range []string{
+			"bearer: no token: wrapped: " + text,
+			"bearer: no token: circuit breaker is open after: wrapped: " + text + " (try again in 30s)",
+		} {
+			_, err := c.Token(t.Context())
+			if err == nil || err.Error() != want || !errors.Is(err, html) {
+				t.Errorf("got %v, want %s", err, want)
+			}
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		r := &rotor{fromZero: func() (*bearer.Token, error) { return nil, html }}
+		c := &bearer.Cache{Source: r}
+		if err := c.Set(t.Context(), &bearer.Token{RefreshToken: "dead"}); err != nil {
+			t.Fatal(err)
+		}
+		_, err := c.Token(t.Context())
+		if want := "bearer: no token: " + text + ` (from scratch, after: oauth2: "invalid_grant")`; err == nil || err.Error() != want {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	})
+}
+
+// The error of a waiter that left is the context's.
+func TestTokenErrorOfAContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		c := &bearer.Cache{Source: &mint{takes: time.Second}}
+		_, err := c.Token(ctx)
+		if want := "bearer: no token: context canceled"; err == nil || err.Error() != want || !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v, want %s", err, want)
+		}
+		time.Sleep(time.Second)
+	})
+}

@@ -1,0 +1,355 @@
+package bearer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"golang.org/x/oauth2"
+)
+
+// await returns the entry of a valid token other than stale's, which can be
+// nil, when the refresh that brings it has ended.
+func (c *Cache) await(ctx context.Context, stale *entry) (*entry, error) {
+	now := instantOf(time.Now())
+	if f := c.failed.Load(); f != nil && !f.till.reached(now) {
+		return nil, f.error(now)
+	}
+	e, err := c.fly(ctx, attempt{stale: stale})
+	if err == nil && e.expiry.reached(instantOf(time.Now())) {
+		err = errExpired
+	}
+	if err == nil {
+		return e, nil
+	}
+	if _, ok := errors.AsType[*TokenError](err); !ok {
+		err = &TokenError{Err: err} // the waiter left, or the work did not end in an orderly way
+	}
+	return nil, err
+}
+
+var errExpired = errors.New("the new token expired, or was invalidated, before it could be used")
+
+// refreshBehind begins a refresh that nobody waits for. The one caller that
+// manages to postpone the entry's next look begins it; the others go on without
+// noticing. Should the refresh get lost, the look comes again. The goroutine
+// ends with the flight.
+func (c *Cache) refreshBehind(ctx context.Context, e *entry, now instant) {
+	if !c.current.CompareAndSwap(e, e.lookAt(now.add(2*c.refreshTimeout()))) {
+		return
+	}
+	ctx = context.WithoutCancel(ctx)
+	go func() { _, _ = c.fly(ctx, attempt{stale: e, behind: true}) }() // the outcome is in the Cache, and told to the hooks
+}
+
+func (c *Cache) fly(ctx context.Context, a attempt) (*entry, error) {
+	return c.flight.do(ctx, c.refreshTimeout(), func(ctx context.Context) (*entry, error) {
+		a.cache, a.start = c, time.Now()
+		defer a.tell(ctx)
+		return a.guarded(ctx)
+	})
+}
+
+func (c *Cache) refreshTimeout() time.Duration {
+	if c.RefreshTimeout > 0 {
+		return min(c.RefreshTimeout, forever) // so that twice of it is no overflow
+	}
+	return 30 * time.Second
+}
+
+// An attempt is one refresh, in the goroutine of its flight.
+type attempt struct {
+	cache  *Cache
+	start  time.Time
+	stale  *entry // its token will not do; nil: any valid one will
+	behind bool   // stale is still valid, and may not even be in its window
+	dead   uint64 // id of the token whose refresh token was refused; 0: none
+	events []func(context.Context)
+}
+
+// later has an event told when no lock is held any more.
+func (a *attempt) later(tell func(context.Context)) { a.events = append(a.events, tell) }
+
+func (a *attempt) tell(ctx context.Context) {
+	for _, tell := range a.events {
+		tell(ctx)
+	}
+}
+
+// guarded is run, but a Source or Store that panics or calls runtime.Goexit is a
+// failure as any other: it is remembered, and told.
+func (a *attempt) guarded(ctx context.Context) (e *entry, err error) {
+	lost := errGoexit
+	defer func() {
+		if p := recover(); p != nil {
+			lost = panicked(p)
+		}
+		if lost != nil {
+			e, err = nil, a.fail(a.cache.current.Load(), lost)
+		}
+	}()
+	e, err = a.run(ctx)
+	lost = nil
+	return e, err
+}
+
+// run publishes a token that is valid and is not stale's, and returns its
+// entry: from the Store if another process has put it there, else from the
+// Source.
+func (a *attempt) run(ctx context.Context) (*entry, error) {
+	c := a.cache
+	// First what the flight did that ended just before this one.
+	if e := c.settled(a.stale); e != nil {
+		return e, nil
+	}
+	now := instantOf(time.Now())
+	if f := c.failed.Load(); f != nil {
+		if !a.behind && !f.till.reached(now) {
+			return nil, f.error(now)
+		}
+		a.dead = f.dead
+	}
+
+	unlock, storeErr := a.openStore(ctx)
+	defer unlock()
+	if e := c.settled(a.stale); e != nil {
+		return e, nil
+	}
+	prev := c.current.Load()
+	if storeErr != nil && a.needsStore(ctx, prev) {
+		return nil, a.fail(prev, storeErr)
+	}
+	a.saveAgain(ctx)
+	if e := c.settled(nil); a.behind && e != nil && !e.window.reached(instantOf(time.Now())) {
+		return e, nil // only to be saved
+	}
+	if f := c.failed.Load(); f.lasts(ctx, prev) {
+		return nil, a.fail(prev, f.err)
+	}
+
+	t, err := a.ask(ctx, prev)
+	if a.redeems(prev) && codeOf(err) == "invalid_grant" {
+		// The refresh token is dead. Perhaps because another process, one
+		// that does not lock, has just used it: then its successor is in the
+		// Store.
+		a.dead = prev.id
+		_ = a.reload(ctx)
+		if cur := c.current.Load(); cur.id == prev.id {
+			t, err = a.fromScratch(ctx, err)
+		} else if c.settled(prev) == nil {
+			prev = cur
+			t, err = a.ask(ctx, prev)
+		}
+	}
+	if err != nil {
+		if e := c.settled(prev); e != nil {
+			return e, nil // from the Store, or from Set, which has been called meanwhile
+		}
+		if storeErr != nil {
+			err = fmt.Errorf("%w; and %w", err, storeErr) // where a better token may be
+		}
+		return nil, a.fail(prev, err)
+	}
+	return a.install(ctx, prev, t)
+}
+
+// settled returns the current entry if it is valid and not stale.
+func (c *Cache) settled(stale *entry) *entry {
+	e := c.current.Load()
+	if e == nil || e.expiry.reached(instantOf(time.Now())) || stale != nil && stale.id == e.id {
+		return nil
+	}
+	return e
+}
+
+// redeems reports whether prev, which can be nil, has a refresh token that the
+// Source can redeem, and that was not refused already.
+func (a *attempt) redeems(prev *entry) bool {
+	_, ok := a.cache.Source.(Refresher)
+	return ok && prev != nil && prev.token.RefreshToken != "" && prev.id != a.dead
+}
+
+// codeOf is the error code of an OAuth error, else "".
+func codeOf(err error) string {
+	if re, ok := errors.AsType[*oauth2.RetrieveError](err); ok {
+		return re.ErrorCode
+	}
+	return ""
+}
+
+// fromScratch asks for a token without the refresh token that was refused.
+func (a *attempt) fromScratch(ctx context.Context, refused error) (*Token, error) {
+	t, err := a.ask(ctx, nil)
+	switch {
+	case permanent(err):
+		err = fmt.Errorf("%w; and from scratch: %w", refused, err)
+	case err != nil: // worth another try, so it must not look like the refusal
+		err = fmt.Errorf("%w (from scratch, after: %v)", err, refused)
+	}
+	return t, err
+}
+
+// ask asks the Source, if the Breaker lets it: to redeem prev's refresh token,
+// or else for a token from scratch.
+func (a *attempt) ask(ctx context.Context, prev *entry) (*Token, error) {
+	c := a.cache
+	if c.Source == nil {
+		return nil, errNoSource
+	}
+	breaker := c.breaker()
+	defer a.breakerEvents(breaker)
+	done, err := breaker.Allow()
+	if err != nil {
+		return nil, a.refused(breaker, err)
+	}
+	// The breaker hears of a Source that does not return in time; and of one
+	// that panics.
+	inTime := context.AfterFunc(ctx, func() { done(ctx.Err()) })
+	outcome := errGoexit
+	defer func() {
+		if inTime() {
+			done(endpointFailure(outcome))
+		}
+	}()
+	var t *Token
+	t, outcome = a.obtain(ctx, prev)
+	return t, outcome
+}
+
+var errNoSource = errors.New("there is no valid token, and Cache.Source is nil: set it, or call Cache.Set")
+
+func (a *attempt) obtain(ctx context.Context, prev *entry) (t *Token, err error) {
+	if a.redeems(prev) {
+		t, err = a.cache.Source.(Refresher).Refresh(ctx, prev.token)
+		if err == nil && t != nil && t.RefreshToken == "" {
+			kept := *t
+			kept.RefreshToken = prev.token.RefreshToken
+			t = &kept
+		}
+	} else {
+		t, err = a.cache.Source.Token(ctx)
+	}
+	if err != nil {
+		return nil, withoutBody(err)
+	}
+	if err := check(t, time.Now()); err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+// breaker returns c.Breaker or the Cache's own.
+func (c *Cache) breaker() Breaker {
+	if c.Breaker != nil {
+		return c.Breaker
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.own == nil {
+		c.own = new(CircuitBreaker)
+	}
+	return c.own
+}
+
+// refused is the error of a refresh that the breaker refused.
+func (a *attempt) refused(b Breaker, err error) error {
+	var last error
+	if f := a.cache.failed.Load(); f != nil {
+		last = f.err
+	}
+	te := &TokenError{Err: openError(err, last)}
+	if b, ok := b.(*CircuitBreaker); ok {
+		te.RetryAfter = b.retryAfter()
+	}
+	return te
+}
+
+func (a *attempt) breakerEvents(b Breaker) {
+	own, ok := b.(*CircuitBreaker)
+	if !ok {
+		return
+	}
+	c := a.cache
+	for _, change := range own.takeChanges() {
+		a.later(func(ctx context.Context) {
+			c.emit(ctx, c.hooks().BreakerChanged, slog.LevelWarn, "breaker changed", Event{From: change.from, To: change.to})
+		})
+	}
+}
+
+// install saves and publishes t, the successor of prev.
+func (a *attempt) install(ctx context.Context, prev *entry, t *Token) (*entry, error) {
+	c := a.cache
+	if a.stale != nil && !a.behind && a.stale.token.AccessToken == t.AccessToken {
+		return nil, a.fail(prev, errSameToken)
+	}
+	c.saving.Lock()
+	defer c.saving.Unlock()
+	if e := c.settled(prev); e != nil {
+		return e, nil // Set has been called meanwhile, and its token is the one that is wanted
+	}
+	e := c.publish(t, a.save(ctx, t))
+	if a.stale != nil && !a.behind {
+		c.mu.Lock()
+		c.renewals.renewed(instantOf(time.Now()))
+		c.mu.Unlock()
+	}
+	took := time.Since(a.start)
+	a.later(func(ctx context.Context) {
+		c.emit(ctx, c.hooks().TokenRefreshed, slog.LevelInfo, "token refreshed", Event{Expiry: t.Expiry, Took: took})
+	})
+	return e, nil
+}
+
+// publish makes t the current token. saveErr says that it is not in the Store.
+func (c *Cache) publish(t *Token, saveErr error) *entry {
+	now := time.Now()
+	e := c.newEntry(t, now)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.tokens++
+	e.id = c.tokens
+	c.unsaved = 0
+	if saveErr != nil {
+		c.unsaved = 1
+		e = e.lookAt(c.nextSave(now))
+	}
+	c.failed.Store(nil)
+	c.current.Store(e)
+	return e
+}
+
+// fail remembers that there is no successor of prev, unless Set has brought
+// one, and returns the failure as the waiters get it.
+func (a *attempt) fail(prev *entry, err error) error {
+	c := a.cache
+	now := time.Now()
+	at := instantOf(now)
+	c.mu.Lock()
+	e := c.current.Load()
+	f := c.failed.Load().next(err, idOf(prev), a.start, now)
+	f.dead = a.dead
+	if idOf(e) == idOf(prev) {
+		c.failed.Store(f)
+		if e != nil && !e.expiry.reached(at) {
+			c.current.Store(e.lookAt(at.add(f.pauseBehind(e.expiry.until(at), at))))
+		}
+	}
+	c.mu.Unlock()
+
+	took := now.Sub(a.start)
+	a.later(func(ctx context.Context) {
+		c.emit(ctx, c.hooks().RefreshFailed, slog.LevelWarn, "refresh failed", Event{Err: f.err, Took: took, RetryAfter: f.retryAfter(at)})
+	})
+	return f.error(at)
+}
+
+// idOf is e's id; 0 for none.
+func idOf(e *entry) uint64 {
+	if e == nil {
+		return 0
+	}
+	return e.id
+}

@@ -1,0 +1,538 @@
+package bearer_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"example.com/bearer"
+)
+
+// stored is what the Store has under "k", or nil.
+func stored(t *testing.T, s bearer.Store) *bearer.Token {
+	t.Helper()
+	c := &bearer.Cache{Store: s, Key: "k"}
+	got, err := c.Token(context.Background())
+	if err != nil {
+		return nil
+	}
+	return got
+}
+
+// G20: a second start within a token's lifetime makes no token request.
+func TestSecondStartMakesNoCall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := new(bearer.MemoryStore)
+		first, err := (&bearer.Cache{Source: &mint{lifetime: time.Hour}, Store: s, Key: "k"}).Token(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(30 * time.Minute)
+		m := new(mint)
+		got, err := (&bearer.Cache{Source: m, Store: s, Key: "k"}).Token(t.Context())
+		if err != nil || got.AccessToken != first.AccessToken || !got.Expiry.Equal(first.Expiry) || m.calls.Load() != 0 {
+			t.Errorf("got %v and %d calls, want the stored token and 0", err, m.calls.Load())
+		}
+	})
+}
+
+// G19: a rotated refresh token is in the Store before anyone gets the access
+// token.
+func TestRotatedTokenIsStoredFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &failing{pausePut: time.Second}
+		r := &rotor{lifetime: time.Minute}
+		c := &bearer.Cache{Source: r, Store: s, Key: "k"}
+		if err := c.Set(t.Context(), r.login()); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		got, err := c.Token(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if in := stored(t, &s.memory); in == nil || in.AccessToken != got.AccessToken || in.RefreshToken != "refresh-1" {
+			t.Error("the token that was served is not the one in the Store")
+		}
+	})
+}
+
+// G19: an answer without a refresh token keeps the old one.
+func TestRefreshTokenIsKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var sent []string
+		c := &bearer.Cache{Source: refresher(func(_ context.Context, prev *bearer.Token) (*bearer.Token, error) {
+			sent = append(sent, prev.RefreshToken)
+			return token(fmt.Sprintf("access-%d", len(sent)), time.Minute), nil
+		}), Store: new(bearer.MemoryStore), Key: "k"}
+		if err := c.Set(t.Context(), &bearer.Token{RefreshToken: "only"}); err != nil {
+			t.Fatal(err)
+		}
+		for range 3 {
+			if _, err := c.Token(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Minute)
+		}
+		if got := strings.Join(sent, " "); got != "only only only" {
+			t.Errorf("got refresh tokens %q, want the same three times", got)
+		}
+		if in := stored(t, c.Store); in != nil {
+			t.Error("the stored token has not expired")
+		}
+	})
+}
+
+// refresher is a Source that only redeems refresh tokens.
+type refresher func(context.Context, *bearer.Token) (*bearer.Token, error)
+
+func (refresher) Token(context.Context) (*bearer.Token, error) {
+	return nil, refused(0, "login_required")
+}
+
+func (f refresher) Refresh(ctx context.Context, prev *bearer.Token) (*bearer.Token, error) {
+	return f(ctx, prev)
+}
+
+// G19: when saving fails the token is served, the hook is told, and saving is
+// tried again, with pauses, until it works; then no more.
+func TestSavingIsTriedAgain(t *testing.T) {
+	for _, shared := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			s := &failingLocker{}
+			d := new(diary)
+			m := &mint{lifetime: time.Hour}
+			c := &bearer.Cache{Source: m, Store: &s.failing, Key: "k", Hooks: d.hooks()}
+			if shared {
+				c.Store = s
+			}
+			s.put.Store(true)
+			for range 60 {
+				if got, err := c.Token(t.Context()); err != nil || got.AccessToken != "token-1" {
+					t.Fatalf("got %v, want the token", err)
+				}
+				time.Sleep(time.Second)
+			}
+			if n := s.puts.Load(); n < 5 || n > 10 {
+				t.Errorf("got %d attempts in a minute, want some 7", n)
+			}
+			if n := len(d.take()); n != int(s.puts.Load())+1 {
+				t.Errorf("got %d events, want one for each attempt and one for the token", n)
+			}
+			s.put.Store(false)
+			time.Sleep(30 * time.Second)
+			_, _ = c.Token(t.Context())
+			synctest.Wait()
+			if in := stored(t, &s.memory); in == nil || in.AccessToken != "token-1" {
+				t.Error("the token is not in the Store after that works again")
+			}
+			n := s.puts.Load()
+			for range 600 {
+				_, _ = c.Token(t.Context())
+				time.Sleep(time.Second)
+			}
+			if s.puts.Load() != n || m.calls.Load() != 1 {
+				t.Errorf("got %d more attempts and %d calls, want 0 and 1", s.puts.Load()-n, m.calls.Load())
+			}
+		})
+	}
+}
+
+// G19: while a new token is still to be saved, the older one in the Store is
+// not taken for the truth.
+func TestUnsavedTokenIsNotReplacedByAnOlderOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &failing{}
+		c := &bearer.Cache{Source: &mint{lifetime: time.Hour}, Store: s, Key: "k"}
+		old := token("old", time.Hour)
+		if err := c.Set(t.Context(), old); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		s.put.Store(true)
+		_, _ = c.Renew(t.Context(), old)
+		s.put.Store(false)
+		for range 3 {
+			time.Sleep(time.Second)
+			if got, err := c.Token(t.Context()); err != nil || got.AccessToken != "token-1" {
+				t.Errorf("got %v, want the new token", err)
+			}
+			synctest.Wait()
+		}
+		if in := stored(t, s); in == nil || in.AccessToken != "token-1" {
+			t.Error("the new token is not in the Store")
+		}
+	})
+}
+
+// G19: Set says that the token could not be stored, and uses it all the same.
+func TestSetWithABrokenStore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, op := range []string{"put", "lock"} {
+			s := &failingLocker{}
+			s.put.Store(op == "put")
+			s.lock.Store(op == "lock")
+			c := &bearer.Cache{Store: s, Key: "k"}
+			err := c.Set(t.Context(), token("set", time.Hour))
+			const want = "bearer: Cache.Set: the token is in use, but could not be stored yet: the disk is full"
+			if err == nil || err.Error() != want || !errors.Is(err, errDisk) {
+				t.Errorf("%s fails: got %v, want %s", op, err, want)
+			}
+			s.put.Store(false)
+			s.lock.Store(false)
+			time.Sleep(time.Second)
+			if got, err := c.Token(t.Context()); err != nil || got.AccessToken != "set" {
+				t.Errorf("%s failed: got %v, want the token", op, err)
+			}
+			synctest.Wait()
+			if in := stored(t, s); in == nil || in.AccessToken != "set" {
+				t.Errorf("%s failed: the token was not stored later", op)
+			}
+		}
+	})
+}
+
+// G20: several Caches on one Locker, as so many processes, make one request
+// per expiry, and never use a rotating refresh token twice.
+func TestCachesShareAStore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := new(bearer.MemoryStore)
+		r := &rotor{lifetime: 2 * time.Second, takes: 50 * time.Millisecond}
+		caches := make([]*bearer.Cache, 8)
+		for i := range caches {
+			caches[i] = &bearer.Cache{Source: r, Store: s, Key: "k"}
+		}
+		if err := caches[0].Set(t.Context(), r.login()); err != nil {
+			t.Fatal(err)
+		}
+		var wg sync.WaitGroup
+		for i, c := range caches {
+			wg.Go(func() {
+				time.Sleep(time.Duration(i) * time.Millisecond)
+				for range 6000 {
+					if got, err := c.Token(t.Context()); err != nil || time.Until(got.Expiry) <= 0 {
+						t.Errorf("got %v, want a valid token", err)
+						return
+					}
+					time.Sleep(10 * time.Millisecond)
+				}
+			})
+		}
+		wg.Wait()
+		// A token is refreshed after some 1.4 s of its 2 s.
+		if n, reused := r.calls(); reused || n < 30 || n > 45 {
+			t.Errorf("got %d requests in a minute of 2s tokens, reuse: %v; want some 40 and none", n, reused)
+		}
+	})
+}
+
+// G20: a burst of rejections in several processes costs one request.
+func TestRenewTakesAnotherProcessesToken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := new(bearer.MemoryStore)
+		m := &mint{lifetime: time.Hour, takes: time.Second}
+		a := &bearer.Cache{Source: m, Store: s, Key: "k"}
+		b := &bearer.Cache{Source: m, Store: s, Key: "k"}
+		old, _ := a.Token(t.Context())
+		_, _ = b.Token(t.Context())
+		var wg sync.WaitGroup
+		for _, c := range []*bearer.Cache{a, b} {
+			wg.Go(func() {
+				if got, err := c.Renew(t.Context(), old); err != nil || got.AccessToken != "token-2" {
+					t.Errorf("got %v, want token-2", err)
+				}
+			})
+		}
+		wg.Wait()
+		if n := m.calls.Load(); n != 2 {
+			t.Errorf("got %d calls, want 2", n)
+		}
+	})
+}
+
+// G18: invalid_grant has the Store read once more: there may be the successor
+// of a refresh token that another process, without a lock, has used.
+func TestInvalidGrantReadsTheStoreAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := new(failing)
+		r := &rotor{lifetime: time.Minute}
+		a := &bearer.Cache{Source: r, Store: s, Key: "k"}
+		login := r.login()
+		if err := a.Set(t.Context(), login); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		// b reads before a writes, and asks after a did.
+		b := &bearer.Cache{Store: s, Key: "k", Source: refresher(func(ctx context.Context, prev *bearer.Token) (*bearer.Token, error) {
+			if _, err := a.Token(ctx); err != nil {
+				t.Error(err)
+			}
+			return r.Refresh(ctx, prev)
+		})}
+		if got, err := b.Token(t.Context()); err != nil || got.AccessToken != "access-1" {
+			t.Errorf("got %v, want the other process's access-1", err)
+		}
+	})
+}
+
+// G18: permanent errors are remembered: a dead refresh token is sent once, until
+// Set; and the error says what it is.
+func TestPermanentErrorsAreRemembered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &rotor{lifetime: time.Minute}
+		sent := 0
+		source := &counted{rotor: r, sent: &sent}
+		c := &bearer.Cache{Source: source, Store: new(bearer.MemoryStore), Key: "k"}
+		if err := c.Set(t.Context(), &bearer.Token{RefreshToken: "dead"}); err != nil {
+			t.Fatal(err)
+		}
+		for range 1000 {
+			_, err := c.Token(t.Context())
+			var te *bearer.TokenError
+			if !errors.As(err, &te) || te.RetryAfter != 0 || !strings.Contains(err.Error(), "invalid_grant") {
+				t.Fatalf("got %v, want invalid_grant, and no time to come back", err)
+			}
+			time.Sleep(time.Second)
+		}
+		if sent != 1 || r.scratch != 1 {
+			t.Errorf("got %d refreshes and %d calls from scratch, want 1 and 1", sent, r.scratch)
+		}
+		if err := c.Set(t.Context(), r.login()); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		if got, err := c.Token(t.Context()); err != nil || got.AccessToken != "access-1" {
+			t.Errorf("after Set: got %v, want access-1", err)
+		}
+	})
+}
+
+// counted counts refreshes, the refused ones too.
+type counted struct {
+	*rotor
+	sent *int
+}
+
+func (c *counted) Refresh(ctx context.Context, prev *bearer.Token) (*bearer.Token, error) {
+	*c.sent++
+	return c.rotor.Refresh(ctx, prev)
+}
+
+// G18: a login in another process ends a remembered error too: the Store is
+// looked at from time to time.
+func TestLoginInAnotherProcess(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := new(bearer.MemoryStore)
+		r := &rotor{lifetime: time.Hour}
+		c := &bearer.Cache{Source: r, Store: s, Key: "k"}
+		if _, err := c.Token(t.Context()); err == nil {
+			t.Fatal("got a token, want login_required")
+		}
+		time.Sleep(time.Minute)
+		if err := (&bearer.Cache{Store: s, Key: "k"}).Set(t.Context(), r.login()); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := c.Token(t.Context()); err != nil || got.AccessToken != "access-0" {
+			t.Errorf("got %v, want the other process's token", err)
+		}
+	})
+}
+
+// superseded is an error of a secret that may have changed since.
+type superseded struct {
+	error
+	now *bool
+}
+
+func (s superseded) Unwrap() error                   { return s.error }
+func (s superseded) Superseded(context.Context) bool { return *s.now }
+
+// G18: invalid_client is not the last word once the secret is another one.
+func TestSupersededSecret(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		changed, calls := false, 0
+		c := &bearer.Cache{Source: bearer.SourceFunc(func(context.Context) (*bearer.Token, error) {
+			if calls++; changed {
+				return token("t", time.Hour), nil
+			}
+			return nil, superseded{refused(401, "invalid_client"), &changed}
+		})}
+		for range 100 {
+			_, _ = c.Token(t.Context())
+			time.Sleep(time.Second)
+		}
+		if calls != 1 {
+			t.Errorf("got %d calls with the old secret, want 1", calls)
+		}
+		changed = true
+		time.Sleep(30 * time.Second)
+		if _, err := c.Token(t.Context()); err != nil {
+			t.Errorf("with the new secret: got %v, want a token", err)
+		}
+	})
+}
+
+// G18: after a refused refresh token a Source that needs no user goes on from
+// scratch. If that fails for the moment, it is tried again, without the dead
+// refresh token.
+func TestFromScratchAfterInvalidGrant(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		down := true
+		r := &rotor{lifetime: time.Minute}
+		r.fromZero = func() (*bearer.Token, error) {
+			if down {
+				return nil, errDown
+			}
+			return token("scratch", time.Minute), nil
+		}
+		sent := 0
+		c := &bearer.Cache{Source: &counted{rotor: r, sent: &sent}}
+		if err := c.Set(t.Context(), &bearer.Token{RefreshToken: "dead"}); err != nil {
+			t.Fatal(err)
+		}
+		for range 3 {
+			if _, err := c.Token(t.Context()); !errors.Is(err, errDown) {
+				t.Fatalf("got %v, want the endpoint's failure", err)
+			}
+			time.Sleep(time.Second)
+		}
+		down = false
+		if got, err := c.Token(t.Context()); err != nil || got.AccessToken != "scratch" {
+			t.Errorf("got %v, want the token from scratch", err)
+		}
+		if sent != 1 || r.scratch != 4 {
+			t.Errorf("got %d refreshes and %d calls from scratch, want 1 and 4", sent, r.scratch)
+		}
+	})
+}
+
+// G18: a Source that cannot refresh is not asked twice for one invalid_grant.
+func TestInvalidGrantWithoutRefresher(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		calls := 0
+		c := &bearer.Cache{Source: bearer.SourceFunc(func(context.Context) (*bearer.Token, error) {
+			calls++
+			return nil, refused(400, "invalid_grant")
+		})}
+		if err := c.Set(t.Context(), &bearer.Token{RefreshToken: "of no use"}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Token(t.Context()); err == nil || calls != 1 {
+			t.Errorf("got %v after %d calls, want an error after 1", err, calls)
+		}
+	})
+}
+
+// G20: when the Store that processes share is out of order, a refresh token
+// is not risked, the valid token is served, and all is well when it works again.
+func TestSharedStoreOutOfOrder(t *testing.T) {
+	for _, op := range []string{"lock", "get"} {
+		synctest.Test(t, func(t *testing.T) {
+			s := &failingLocker{}
+			r := &rotor{lifetime: time.Minute}
+			c := &bearer.Cache{Source: r, Store: s, Key: "k"}
+			if err := c.Set(t.Context(), r.login()); err != nil {
+				t.Fatal(err)
+			}
+			s.lock.Store(op == "lock")
+			s.get.Store(op == "get")
+			for range 59 {
+				if _, err := c.Token(t.Context()); err != nil {
+					t.Fatalf("%s fails: got %v, want the valid token", op, err)
+				}
+				time.Sleep(time.Second)
+			}
+			time.Sleep(time.Second)
+			if _, err := c.Token(t.Context()); !errors.Is(err, errDisk) {
+				t.Errorf("%s fails: got %v, want the Store's error", op, err)
+			}
+			if n, _ := r.calls(); n != 0 {
+				t.Errorf("%s fails: got %d refreshes, want 0", op, n)
+			}
+			s.lock.Store(false)
+			s.get.Store(false)
+			time.Sleep(30 * time.Second)
+			if _, err := c.Token(t.Context()); err != nil {
+				t.Errorf("after %s failed: got %v, want a token", op, err)
+			}
+		})
+	}
+}
+
+// Who has no token because the Store cannot be read is told so, and not only
+// to log in again.
+func TestColdStartWithABrokenStore(t *testing.T) {
+	s := new(failing)
+	s.get.Store(true)
+	_, err := (&bearer.Cache{Source: new(rotor), Store: s, Key: "k"}).Token(t.Context())
+	const want = `bearer: no token: oauth2: "login_required"; and the Store is out of order: the disk is full`
+	if err == nil || err.Error() != want || !errors.Is(err, errDisk) {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
+// A lock that another process does not give back takes RefreshTimeout, is said
+// to be the reason, and is no failure of the token endpoint.
+func TestLockThatIsNotGivenBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := new(bearer.MemoryStore)
+		unlock, err := s.Lock(t.Context(), "k")
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := new(recorder)
+		c := &bearer.Cache{Source: &mint{lifetime: time.Hour}, Store: s, Key: "k", Breaker: r}
+		start := time.Now()
+		if _, err := c.Token(t.Context()); !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != 30*time.Second {
+			t.Errorf("got %v after %v, want a deadline after 30s", err, time.Since(start))
+		}
+		if told := r.outcomes(); len(told) != 0 {
+			t.Errorf("the breaker was told %v, want nothing", told)
+		}
+		_ = unlock()
+		time.Sleep(30 * time.Second)
+		if _, err := c.Token(t.Context()); err != nil {
+			t.Errorf("got %v, want a token", err)
+		}
+	})
+}
+
+// The Store is the truth: a token that another process has put there replaces
+// an expired one of ours, but an expired one does not replace a valid one.
+func TestStoreIsTheTruth(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := new(bearer.MemoryStore)
+		other := &bearer.Cache{Store: s, Key: "k"}
+		m := &mint{lifetime: time.Minute}
+		down := false
+		c := &bearer.Cache{Store: s, Key: "k", Source: bearer.SourceFunc(func(ctx context.Context) (*bearer.Token, error) {
+			if down {
+				return nil, errDown
+			}
+			return m.Token(ctx)
+		})}
+		_, _ = c.Token(t.Context())
+		if err := other.Set(t.Context(), token("theirs", 10*time.Minute)); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		if got, err := c.Token(t.Context()); err != nil || got.AccessToken != "theirs" || m.calls.Load() != 1 {
+			t.Errorf("got %v and %d calls, want their token and 1", err, m.calls.Load())
+		}
+		if err := other.Set(t.Context(), token("expired", -time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		down = true
+		if _, err := c.Renew(t.Context(), nil); !errors.Is(err, errDown) {
+			t.Errorf("got %v, want the endpoint's failure", err)
+		}
+		if got, err := c.Token(t.Context()); err != nil || got.AccessToken != "theirs" {
+			t.Errorf("got %v, want the valid token", err)
+		}
+	})
+}
