@@ -1,0 +1,459 @@
+package bearer_test
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httptrace"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"golang.org/x/oauth2"
+
+	"example.com/bearer"
+)
+
+// picky is an API that accepts one token and answers with the request's body.
+// It notes the body of each request.
+type picky struct {
+	accepts string        // nothing: no token at all
+	status  int           // of a rejection; zero: 401
+	takes   time.Duration // before a rejection
+	mu      sync.Mutex    // guards bodies
+	bodies  []string
+}
+
+func (p *picky) RoundTrip(req *http.Request) (*http.Response, error) {
+	var body []byte
+	if req.Body != nil {
+		body, _ = io.ReadAll(req.Body)
+		req.Body.Close()
+	}
+	p.mu.Lock()
+	p.bodies = append(p.bodies, string(body))
+	p.mu.Unlock()
+	if p.accepts != "" && req.Header.Get("Authorization") == "Bearer "+p.accepts {
+		return answer(req, http.StatusOK, string(body)), nil
+	}
+	time.Sleep(p.takes)
+	return answer(req, cmp.Or(p.status, http.StatusUnauthorized), "rejected"), nil
+}
+
+func readAll(t *testing.T, resp *http.Response) string {
+	t.Helper()
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// stream is a body that can be read once.
+func stream(s string) io.Reader { return io.NopCloser(strings.NewReader(s)) }
+
+// G4, C6: 1,000 requests rejected at once cost one refresh, and none fails.
+func TestG4BurstCostsOneRefresh(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source := &mint{takes: 150 * time.Millisecond}
+		api := &picky{accepts: "token-2", takes: time.Second} // so that all are on their way before the first is rejected
+		client := &http.Client{Transport: &bearer.Transport{Source: source, Base: api}}
+		var failed atomic.Int32
+		var wg sync.WaitGroup
+		for i := range 1000 {
+			wg.Go(func() {
+				want := fmt.Sprint("body ", i)
+				resp, err := client.Post(apiURL, "text/plain", strings.NewReader(want))
+				if err != nil || resp.StatusCode != http.StatusOK || readAll(t, resp) != want {
+					failed.Add(1)
+				}
+			})
+		}
+		wg.Wait()
+		if got := source.calls.Load(); got != 2 {
+			t.Errorf("got %d token requests, want 2: the first token and one renewal", got)
+		}
+		if got := failed.Load(); got != 0 {
+			t.Errorf("%d of 1000 requests failed, want 0", got)
+		}
+		if got := len(api.bodies); got != 2000 {
+			t.Errorf("the API got %d requests, want 2000", got)
+		}
+	})
+}
+
+// G4, G11, C6: late 401s for an old token cost nothing; the requests are
+// replayed with the token that is there already.
+func TestG4LateRejectionsCostNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source := new(mint)
+		api := &picky{accepts: "token-2", takes: time.Minute}
+		cache := &bearer.Cache{Source: source}
+		client := &http.Client{Transport: &bearer.Transport{Source: cache, Base: api}}
+		var wg sync.WaitGroup
+		for range 20 {
+			wg.Go(func() {
+				resp, err := client.Get(apiURL)
+				if err != nil || resp.StatusCode != http.StatusOK {
+					t.Errorf("got %v, %v, want 200", resp, err)
+				}
+			})
+		}
+		synctest.Wait() // all are on their way with token-1
+		old, _ := cache.Token(t.Context())
+		if _, err := cache.Renew(t.Context(), old); err != nil {
+			t.Fatal(err)
+		}
+		wg.Wait()
+		if got := source.calls.Load(); got != 2 {
+			t.Errorf("got %d token requests, want 2", got)
+		}
+	})
+}
+
+// G4: a request is replayed once at the most; the second 401 is the answer.
+func TestG4OneReplay(t *testing.T) {
+	source, api := new(mint), new(picky)
+	client := &http.Client{Transport: &bearer.Transport{Source: source, Base: api}}
+	resp, err := client.Post(apiURL, "text/plain", strings.NewReader("body"))
+	if err != nil || resp.StatusCode != http.StatusUnauthorized || readAll(t, resp) != "rejected" {
+		t.Errorf("got %v, %v, want the 401, unread", resp, err)
+	}
+	if want := []string{"body", "body"}; !slices.Equal(api.bodies, want) {
+		t.Errorf("the API got %q, want %q", api.bodies, want)
+	}
+}
+
+// G4, C7: which bodies are sent again, and never by half. Whatever cannot be
+// replayed gets its 401, and the next request has the new token.
+func TestG4WhichBodiesAreReplayed(t *testing.T) {
+	const limit = 10
+	for name, c := range map[string]struct {
+		limit   int64
+		body    io.Reader
+		length  int64
+		getBody func() (io.ReadCloser, error)
+		empty   bool
+		want    int // requests that the API gets
+	}{
+		"none":                  {empty: true, want: 2},
+		"http.NoBody":           {body: http.NoBody, empty: true, want: 2},
+		"bytes":                 {body: bytes.NewReader([]byte("0123456789")), want: 2},
+		"stream":                {body: stream("0123456789"), want: 1},
+		"negative limit":        {limit: -1, body: stream("0123456789"), want: 1},
+		"stream up to limit":    {limit: limit, body: stream("0123456789"), want: 2},
+		"one byte more":         {limit: limit, body: stream("0123456789A"), want: 1},
+		"much more":             {limit: limit, body: stream(strings.Repeat("0123456789", 1e5)), want: 1},
+		"empty stream":          {limit: limit, body: stream(""), empty: true, want: 2},
+		"announced, to limit":   {limit: limit, body: stream("0123456789"), length: limit, want: 2},
+		"announced, one more":   {limit: limit, body: stream("0123456789A"), length: limit + 1, want: 1},
+		"limitless":             {limit: math.MaxInt64, body: stream("0123456789"), want: 2},
+		"GetBody beyond limit":  {limit: 1, body: strings.NewReader("0123456789"), want: 2},
+		"GetBody fails":         {body: stream("0123456789"), getBody: func() (io.ReadCloser, error) { return nil, errors.New("gone") }, want: 1},
+		"GetBody gives nothing": {body: stream("0123456789"), getBody: func() (io.ReadCloser, error) { return nil, nil }, want: 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			source, api := new(mint), &picky{accepts: "token-2"}
+			tr := &bearer.Transport{Source: source, Base: api, MaxReplayBytes: c.limit}
+			req, _ := http.NewRequest(http.MethodPost, apiURL, c.body)
+			if c.length != 0 {
+				req.ContentLength = c.length
+			}
+			if c.getBody != nil {
+				req.GetBody = c.getBody
+			}
+			resp, err := tr.RoundTrip(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := len(api.bodies); got != c.want {
+				t.Fatalf("the API got %d requests, want %d", got, c.want)
+			}
+			whole := "0123456789"
+			if c.empty {
+				whole = ""
+			}
+			if c.want == 2 && (resp.StatusCode != http.StatusOK || api.bodies[0] != whole || api.bodies[1] != whole) {
+				t.Errorf("got %d for the bodies %q, want 200 for %q twice", resp.StatusCode, api.bodies, whole)
+			}
+			if c.want == 1 && (resp.StatusCode != http.StatusUnauthorized || readAll(t, resp) != "rejected") {
+				t.Errorf("got %d, want the 401, unread", resp.StatusCode)
+			}
+			req, _ = http.NewRequest(http.MethodGet, apiURL, nil)
+			if resp, err := tr.RoundTrip(req); err != nil || resp.StatusCode != http.StatusOK || source.calls.Load() != 2 {
+				t.Errorf("the next request: got %v, %v after %d token requests, want 200 after 2", resp, err, source.calls.Load())
+			}
+		})
+	}
+}
+
+// G4: the whole body arrives also where the limit of buffering was passed.
+func TestBodyBeyondTheLimitIsWhole(t *testing.T) {
+	want := strings.Repeat("0123456789", 1000)
+	for _, limit := range []int64{0, 1, 9999, 10000, 10001} {
+		api := &picky{accepts: "token-1"}
+		tr := &bearer.Transport{Source: new(mint), Base: api, MaxReplayBytes: limit}
+		req, _ := http.NewRequest(http.MethodPost, apiURL, stream(want))
+		if resp, err := tr.RoundTrip(req); err != nil || readAll(t, resp) != want {
+			t.Errorf("limit %d: got %d bytes, %v, want %d", limit, len(api.bodies[0]), err, len(want))
+		}
+	}
+}
+
+// A body that is announced as too long is not read before it is sent.
+func TestBodyAnnouncedAsLongerIsNotBuffered(t *testing.T) {
+	sent := false
+	tr := &bearer.Transport{Source: new(mint), MaxReplayBytes: 10, Base: roundTrip(func(req *http.Request) (*http.Response, error) {
+		sent = true
+		return answer(req, http.StatusOK, ""), nil
+	})}
+	req, _ := http.NewRequest(http.MethodPost, apiURL, failingReader{})
+	req.ContentLength = 11
+	if _, err := tr.RoundTrip(req); err != nil || !sent {
+		t.Errorf("got %v, want Base to be given the body unread", err)
+	}
+}
+
+// Base can have a buffered body again too: net/http sends a request once more
+// when an idle connection turns out to be closed.
+func TestBufferedBodyHasGetBody(t *testing.T) {
+	tr := &bearer.Transport{Source: new(mint), MaxReplayBytes: 10, Base: roundTrip(func(req *http.Request) (*http.Response, error) {
+		_ = answer(req, 0, "") // the connection was closed, and the body is spent
+		again, err := req.GetBody()
+		if err != nil {
+			return nil, err
+		}
+		body, _ := io.ReadAll(again)
+		return answer(req, http.StatusOK, string(body)), nil
+	})}
+	req, _ := http.NewRequest(http.MethodPost, apiURL, stream("0123456789"))
+	resp, err := tr.RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := readAll(t, resp), "0123456789"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// G4, C7: on a real connection, which is used again; the lengths are announced
+// as they were.
+func TestG4ReplayOnSockets(t *testing.T) {
+	var mu sync.Mutex
+	var got []string
+	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		mu.Lock()
+		got = append(got, fmt.Sprint(r.Header.Get("Authorization"), " ", r.ContentLength, " ", string(body)))
+		mu.Unlock()
+		if r.Header.Get("Authorization") != "Bearer token-2" {
+			http.Error(w, "rejected", http.StatusUnauthorized)
+		}
+	}))
+	defer api.Close()
+	var reused []bool
+	ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{GotConn: func(i httptrace.GotConnInfo) { reused = append(reused, i.Reused) }})
+	for _, c := range []struct {
+		body io.Reader
+		want []string
+	}{
+		{strings.NewReader("payload"), []string{"Bearer token-1 7 payload", "Bearer token-2 7 payload"}},
+		{stream("payload"), []string{"Bearer token-1 -1 payload", "Bearer token-2 -1 payload"}},
+	} {
+		got, reused = nil, nil
+		base := new(http.Transport)
+		client := &http.Client{Transport: &bearer.Transport{Source: new(mint), Base: base, MaxReplayBytes: 100}}
+		req, _ := http.NewRequestWithContext(ctx, http.MethodPost, api.URL, c.body)
+		resp, err := client.Do(req)
+		if err != nil || resp.StatusCode != http.StatusOK {
+			t.Fatalf("got %v, %v, want 200", resp, err)
+		}
+		resp.Body.Close()
+		if !slices.Equal(got, c.want) {
+			t.Errorf("the API got %q, want %q", got, c.want)
+		}
+		if want := []bool{false, true}; !slices.Equal(reused, want) {
+			t.Errorf("connections used again: got %v, want %v", reused, want)
+		}
+		base.CloseIdleConnections()
+	}
+}
+
+// G4: a refresh that fails gives the first response back as it came.
+func TestG4FailedRefreshGivesTheResponseBack(t *testing.T) {
+	source := new(mint)
+	api := new(picky)
+	client := &http.Client{Transport: &bearer.Transport{Base: api, Source: bearer.SourceFunc(func(ctx context.Context) (*bearer.Token, error) {
+		if source.calls.Load() > 0 {
+			return nil, errors.New("token endpoint is down")
+		}
+		return source.Token(ctx)
+	})}}
+	resp, err := client.Get(apiURL)
+	if err != nil || resp.StatusCode != http.StatusUnauthorized || readAll(t, resp) != "rejected" {
+		t.Errorf("got %v, %v, want the first 401, unread", resp, err)
+	}
+	if got := len(api.bodies); got != 1 {
+		t.Errorf("the API got %d requests, want 1", got)
+	}
+}
+
+// G4, G8: a caller who does not wait for the renewal gets the first response,
+// in its own time.
+func TestG4ContextEndsDuringTheRenewal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source := &mint{takes: 10 * time.Second}
+		cache := &bearer.Cache{Source: source}
+		if err := cache.Set(t.Context(), &bearer.Token{AccessToken: "old"}); err != nil {
+			t.Fatal(err)
+		}
+		api := new(picky)
+		tr := &bearer.Transport{Source: cache, Base: api}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		req, _ := http.NewRequestWithContext(ctx, http.MethodGet, apiURL, nil)
+		start := time.Now()
+		resp, err := tr.RoundTrip(req)
+		if err != nil || resp.StatusCode != http.StatusUnauthorized || readAll(t, resp) != "rejected" {
+			t.Errorf("got %v, %v, want the first 401, unread", resp, err)
+		}
+		if got := time.Since(start); got != time.Second {
+			t.Errorf("it took %v, want 1s", got)
+		}
+		time.Sleep(10 * time.Second)
+		if tok, err := cache.Token(t.Context()); err != nil || tok.AccessToken != "token-1" {
+			t.Errorf("afterwards: got error %v, want the token that was being fetched", err)
+		}
+	})
+}
+
+// G4: the rejected response is closed before the request is sent again, so
+// that no connection is left over.
+func TestG4RejectedResponseIsClosed(t *testing.T) {
+	first := &closeCounter{Reader: strings.NewReader("rejected")}
+	sent := 0
+	tr := &bearer.Transport{Source: new(mint), Base: roundTrip(func(req *http.Request) (*http.Response, error) {
+		if sent++; sent == 1 {
+			resp := answer(req, http.StatusUnauthorized, "")
+			resp.Body, resp.ContentLength = first, -1
+			return resp, nil
+		}
+		if got := first.closed.Load(); got != 1 {
+			t.Errorf("the first response was closed %d times before the replay, want 1", got)
+		}
+		return nil, io.ErrUnexpectedEOF
+	})}
+	req, _ := http.NewRequest(http.MethodGet, apiURL, nil)
+	if _, err := tr.RoundTrip(req); err != io.ErrUnexpectedEOF {
+		t.Errorf("got %v, want the replay's error", err)
+	}
+}
+
+// Rejected decides which answers mean the token: ECR says 400, others 403.
+func TestRejectedDecides(t *testing.T) {
+	for status, wantSent := range map[int]int{400: 2, 401: 1, 403: 2, 500: 1} {
+		api := &picky{accepts: "token-2", status: status}
+		client := &http.Client{Transport: &bearer.Transport{Source: new(mint), Base: api, Rejected: func(resp *http.Response) bool {
+			return resp.StatusCode == 400 || resp.StatusCode == 403
+		}}}
+		resp, err := client.Get(apiURL)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if got := len(api.bodies); got != wantSent {
+			t.Errorf("status %d: the API got %d requests, want %d", status, got, wantSent)
+		}
+	}
+}
+
+// By default only a 401 means the token.
+func TestOtherAnswersAreNotReplayed(t *testing.T) {
+	for _, status := range []int{200, 204, 400, 403, 407, 429, 500, 503} {
+		source, api := new(mint), &picky{status: status}
+		resp, err := (&http.Client{Transport: &bearer.Transport{Source: source, Base: api}}).Get(apiURL)
+		if err != nil || resp.StatusCode != status || len(api.bodies) != 1 || source.calls.Load() != 1 {
+			t.Errorf("%d: got %v, %v after %d requests, want it after 1", status, resp, err, len(api.bodies))
+		}
+	}
+}
+
+// A 401 whose challenge says that a new token would not help costs nothing.
+func TestHopelessChallengesCostNothing(t *testing.T) {
+	for _, challenge := range []string{`Bearer error="insufficient_scope", scope="admin"`, `Bearer realm="a, b", error=invalid_request`, `Basic realm="x"`} {
+		source := new(mint)
+		client := &http.Client{Transport: &bearer.Transport{Source: source, Base: roundTrip(func(req *http.Request) (*http.Response, error) {
+			resp := answer(req, http.StatusUnauthorized, "")
+			resp.Header.Set("WWW-Authenticate", challenge)
+			return resp, nil
+		})}}
+		if resp, err := client.Get(apiURL); err != nil || resp.StatusCode != http.StatusUnauthorized || source.calls.Load() != 1 {
+			t.Errorf("%s: got %v, %v after %d token requests, want 401 after 1", challenge, resp, err, source.calls.Load())
+		}
+	}
+}
+
+// C14: a Source that caches, so that the "new" token is the rejected one, is
+// not sent the request again.
+func TestSameTokenIsNotReplayed(t *testing.T) {
+	cached := oauth2.StaticTokenSource(&oauth2.Token{AccessToken: "cached"})
+	api := new(picky)
+	client := &http.Client{Transport: &bearer.Transport{Source: bearer.FromOAuth2(cached), Base: api}}
+	resp, err := client.Get(apiURL)
+	if err != nil || resp.StatusCode != http.StatusUnauthorized || readAll(t, resp) != "rejected" {
+		t.Errorf("got %v, %v, want the 401, unread", resp, err)
+	}
+	if got := len(api.bodies); got != 1 {
+		t.Errorf("the API got %d requests, want 1", got)
+	}
+}
+
+// G3, G4: a replayed request that is redirected to another origin does not
+// take the new token there either.
+func TestReplayThenRedirect(t *testing.T) {
+	var got []string
+	client := &http.Client{Transport: &bearer.Transport{Source: new(mint), Base: roundTrip(func(req *http.Request) (*http.Response, error) {
+		got = append(got, req.Header.Get("Authorization"))
+		resp := answer(req, http.StatusTemporaryRedirect, "")
+		resp.Header.Set("Location", "https://other.test/")
+		switch {
+		case req.URL.Host == "other.test":
+			resp.StatusCode = http.StatusOK
+		case req.Header.Get("Authorization") != "Bearer token-2":
+			resp.StatusCode = http.StatusUnauthorized
+		}
+		return resp, nil
+	})}}
+	if _, err := client.Post(apiURL, "text/plain", strings.NewReader("body")); err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"Bearer token-1", "Bearer token-2", ""}; !slices.Equal(got, want) {
+		t.Errorf("the hops were sent %q, want %q", got, want)
+	}
+}
+
+// A request may be used again, and by several goroutines, if it has no body.
+func TestRequestsAreNotHeldOnTo(t *testing.T) {
+	tr := &bearer.Transport{Source: new(mint), Base: &picky{accepts: "token-2"}}
+	req, _ := http.NewRequest(http.MethodGet, apiURL, nil)
+	var wg sync.WaitGroup
+	for range 100 {
+		wg.Go(func() {
+			if resp, err := tr.RoundTrip(req); err != nil || resp.StatusCode != http.StatusOK {
+				t.Errorf("got %v, %v, want 200", resp, err)
+			}
+		})
+	}
+	wg.Wait()
+}
