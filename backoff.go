@@ -43,13 +43,15 @@ type failure struct {
 }
 
 // next is the failure that follows f, which can be nil, when a refresh of the
-// token with the id stale, begun at start, ended with err at now.
+// token with the id stale, begun at start, ended with err at now. The token in
+// use is still valid for left, which is 0 if there is none.
 //
 // Those who have no token wait as long again as the failed refresh took, then
 // twice that, and so on: an endpoint that fails is asked for half of the time
 // at the most, whether it fails in a millisecond or by a time-out, and all
-// requests that come meanwhile share the failure.
-func (f *failure) next(err error, stale uint64, start, now time.Time) *failure {
+// requests that come meanwhile share the failure. When a valid token expires,
+// the endpoint is asked before anybody is turned away.
+func (f *failure) next(err error, stale uint64, left time.Duration, start, now time.Time) *failure {
 	n := 0
 	if f != nil {
 		n = f.n
@@ -63,6 +65,9 @@ func (f *failure) next(err error, stale uint64, start, now time.Time) *failure {
 	pause := doubling(now.Sub(start), n)
 	if next.permanent {
 		pause = doubling(time.Second, n) // only to look whether the Store or the secret has changed
+	}
+	if left > 0 {
+		pause = min(pause, left)
 	}
 	next.till = at.add(max(pause, min(retryAfter(err, now), longestRetryAfter)))
 	return next

@@ -29,7 +29,9 @@ type Breaker interface {
 //
 // It opens after some failures in a row, and also when at least ten refreshes
 // were tried within a minute and half of them failed. After OpenFor it lets one
-// refresh through, whose outcome closes it or opens it again.
+// refresh through, whose outcome closes it or opens it again. It does not stay
+// open beyond the expiry of the valid token behind which it opened: the endpoint
+// may be well by then.
 type CircuitBreaker struct {
 	// Failures in a row open the breaker. Zero: 5.
 	Failures uint32
@@ -58,6 +60,9 @@ const (
 // Allow implements [Breaker]. Its error is [ErrBreakerOpen].
 func (b *CircuitBreaker) Allow() (done func(error), err error) {
 	b.init.Do(b.start)
+	if b.retryAfter() > 0 {
+		return nil, ErrBreakerOpen
+	}
 	done, err = b.breaker.Allow()
 	if err != nil {
 		return nil, ErrBreakerOpen
@@ -77,7 +82,7 @@ func (b *CircuitBreaker) start() {
 	b.breaker = gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
 		Interval:     rateWindow,
 		BucketPeriod: rateWindow / rateBuckets,
-		Timeout:      openFor,
+		Timeout:      1, // the least: how long it stays open is for opens to say
 		ReadyToTrip: func(n gobreaker.Counts) bool {
 			return n.ConsecutiveFailures >= failures ||
 				n.Requests >= rateMinimum && 2*n.TotalFailures >= n.Requests
@@ -90,10 +95,23 @@ func (b *CircuitBreaker) start() {
 			defer b.mu.Unlock()
 			b.changes = append(b.changes, stateChange{from.String(), to.String()})
 			if to == gobreaker.StateOpen {
-				b.opens = time.Now().Add(openFor + 1) // gobreaker waits for longer than openFor
+				b.opens = time.Now().Add(openFor)
 			}
 		},
 	})
+}
+
+// openAtMost lets the breaker stay open for d from now at the most; zero does
+// not count.
+func (b *CircuitBreaker) openAtMost(d time.Duration) {
+	if d == 0 {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if t := time.Now().Add(d); t.Before(b.opens) {
+		b.opens = t
+	}
 }
 
 // takeChanges returns the state changes since the last call.

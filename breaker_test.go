@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -83,11 +84,11 @@ func TestBreakerHalfOpen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &bearer.CircuitBreaker{Failures: 1, OpenFor: time.Minute}
 		_ = try(b, errDown)
-		time.Sleep(time.Minute)
+		time.Sleep(time.Minute - 1)
 		if err := try(b, nil); err == nil {
-			t.Error("it was let through after exactly OpenFor")
+			t.Error("it was let through before OpenFor had passed")
 		}
-		time.Sleep(time.Nanosecond)
+		time.Sleep(1)
 		probe, err := b.Allow()
 		if err != nil {
 			t.Fatalf("got %v after OpenFor, want it let through", err)
@@ -99,7 +100,7 @@ func TestBreakerHalfOpen(t *testing.T) {
 		if err := try(b, nil); err == nil {
 			t.Error("the first failed, and another one was let through")
 		}
-		time.Sleep(time.Minute + 1)
+		time.Sleep(time.Minute)
 		_ = try(b, nil)
 		if err := try(b, nil); err != nil {
 			t.Errorf("after a success: got %v, want it closed", err)
@@ -258,6 +259,43 @@ func TestOpenBreakerAndAValidToken(t *testing.T) {
 			t.Errorf("got %d calls, want 1", n)
 		}
 	})
+}
+
+// G9, G17: failures behind a valid token open the breaker, but an endpoint that
+// is well again when the token expires is asked: nobody fails.
+func TestOpenBreakerWhenTheTokenExpires(t *testing.T) {
+	for name, b := range map[string]bearer.Breaker{"own": nil, "shared": new(bearer.CircuitBreaker)} {
+		synctest.Test(t, func(t *testing.T) {
+			var down, opened atomic.Bool
+			c := &bearer.Cache{
+				Breaker:       b,
+				RefreshBefore: time.Second,
+				Hooks: &bearer.Hooks{BreakerChanged: func(_ context.Context, e bearer.Event) {
+					if e.To == "open" {
+						opened.Store(true)
+					}
+				}},
+				Source: bearer.SourceFunc(func(context.Context) (*bearer.Token, error) {
+					if down.Load() {
+						return nil, errDown
+					}
+					return token("t", 3*time.Second), nil
+				}),
+			}
+			start := time.Now()
+			for time.Since(start) < 4*time.Second {
+				since := time.Since(start)
+				down.Store(since > 2*time.Second && since < 2800*time.Millisecond)
+				if _, err := c.Token(t.Context()); err != nil {
+					t.Fatalf("%s: after %v: %v", name, since, err)
+				}
+				time.Sleep(10 * time.Millisecond)
+			}
+			if !opened.Load() {
+				t.Errorf("%s: the breaker did not open", name)
+			}
+		})
+	}
 }
 
 // One breaker stands before one endpoint: many Caches learn from one.

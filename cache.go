@@ -68,7 +68,7 @@ type Cache struct {
 	// failed is the last refresh, if it failed. Written under mu.
 	failed atomic.Pointer[failure]
 
-	flight flight
+	flights singleflight
 
 	// saving is held from before a token is put into the Store until it is
 	// current, so that the two do not come to differ. It is taken after the
@@ -229,7 +229,7 @@ func errorf(format string, err error) error { return fmt.Errorf("bearer: "+forma
 func (c *Cache) newEntry(t *Token, now time.Time) *entry {
 	e := &entry{
 		token:  t,
-		header: []string{"Bearer " + t.AccessToken},
+		header: &[1]string{"Bearer " + t.AccessToken},
 	}
 	if t.AccessToken == "" {
 		return e // only a refresh token: expired from the start
@@ -247,15 +247,15 @@ func (c *Cache) newEntry(t *Token, now time.Time) *entry {
 	}
 	at := instantOf(now)
 	e.expiry = at.add(lifetime)
-	e.window = at.add(lifetime - c.window(lifetime))
-	e.look = e.window
+	e.ahead = c.ahead(lifetime)
+	e.look = e.window()
 	return e
 }
 
-// window is how long before expiry a token of this lifetime is refreshed. A
+// ahead is how long before expiry a token of this lifetime is refreshed. A
 // third leaves time for several tries, and a server whose tokens are short is
 // not asked much more often than it has to be.
-func (c *Cache) window(lifetime time.Duration) time.Duration {
+func (c *Cache) ahead(lifetime time.Duration) time.Duration {
 	w := c.RefreshBefore
 	if w < 0 || lifetime >= forever {
 		return 0

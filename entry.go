@@ -6,21 +6,25 @@ import (
 
 // An entry is a published token with its deadlines. It is not changed once
 // Cache.current points to it, so that readers need one atomic load and no lock.
+// It fills one cache line.
 type entry struct {
 	token  *Token
-	header []string // value of the Authorization header, shared by all requests
+	header *[1]string // value of the Authorization header, shared by all requests
 
 	// look is when the Cache has something to do for this entry: the start
 	// of the refresh window, or earlier or later than that when a refresh is
 	// under way, has failed, or the token is still to be saved.
 	look   instant
-	window instant // from here on a refresh runs behind
-	expiry instant // from here on the token is not served
+	expiry instant       // from here on the token is not served
+	ahead  time.Duration // how long before expiry the refresh window starts
 
 	// id tells one token from the next; the copies of an entry that differ
 	// in look share it.
 	id uint64
 }
+
+// window is when a refresh behind the requests is due.
+func (e *entry) window() instant { return e.expiry.add(-e.ahead) }
 
 // An instant is a point in time on both clocks. It has come when either says
 // so: the monotonic clock stands still while the machine is suspended, and the
@@ -44,6 +48,11 @@ func (i instant) add(d time.Duration) instant {
 // reached reports whether i has come at now.
 func (i instant) reached(now instant) bool {
 	return now.mono >= i.mono || now.wall >= i.wall
+}
+
+// orLater returns the later of the two.
+func (i instant) orLater(j instant) instant {
+	return instant{mono: max(i.mono, j.mono), wall: max(i.wall, j.wall)}
 }
 
 // until is how far away i is; never negative.

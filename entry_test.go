@@ -74,8 +74,8 @@ func TestLifetimesAtTheEdges(t *testing.T) {
 		if got := !e.expiry.reached(instantOf(now)); got != row.valid {
 			t.Errorf("%s: got valid %v, want %v", row.name, got, row.valid)
 		}
-		if e.window.mono > e.expiry.mono || e.look.mono > e.expiry.mono || row.valid && e.expiry.wall <= now.UnixNano() {
-			t.Errorf("%s: got window %v, look %v, expiry %v, want them in this order and after now", row.name, e.window, e.look, e.expiry)
+		if e.window().mono > e.expiry.mono || e.look.mono > e.expiry.mono || row.valid && e.expiry.wall <= now.UnixNano() {
+			t.Errorf("%s: got window %v, look %v, expiry %v, want them in this order and after now", row.name, e.window(), e.look, e.expiry)
 		}
 	}
 }

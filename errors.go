@@ -1,6 +1,7 @@
 package bearer
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -49,6 +50,10 @@ func (e *TokenError) Error() string {
 
 // Unwrap returns the cause.
 func (e *TokenError) Unwrap() error { return e.Err }
+
+// Timeout reports whether a deadline ended the waiting, as net.Error has it:
+// url.Error.Timeout asks.
+func (e *TokenError) Timeout() bool { return errors.Is(e.Err, context.DeadlineExceeded) }
 
 // describe is err's text, without a second prefix of ours.
 func describe(err error) string {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/url"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -93,5 +95,23 @@ func TestTokenErrorOfAContext(t *testing.T) {
 			t.Errorf("got %v, want %s", err, want)
 		}
 		time.Sleep(time.Second)
+	})
+}
+
+// A caller's own deadline is a time-out to http.Client too, which asks the
+// error inside its url.Error.
+func TestTimeout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		never := bearer.SourceFunc(func(ctx context.Context) (*bearer.Token, error) { <-ctx.Done(); return nil, ctx.Err() })
+		client := &http.Client{Transport: &bearer.Transport{Source: never}}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		req, _ := http.NewRequestWithContext(ctx, http.MethodGet, "https://api.test", nil)
+		_, err := client.Do(req)
+		var ue *url.Error
+		if !errors.As(err, &ue) || !ue.Timeout() {
+			t.Errorf("got %v, want a url.Error that is a time-out", err)
+		}
+		time.Sleep(time.Minute) // until the refresh has ended
 	})
 }

@@ -13,40 +13,65 @@ import (
 // await returns the entry of a valid token other than stale's, which can be
 // nil, when the refresh that brings it has ended.
 func (c *Cache) await(ctx context.Context, stale *entry) (*entry, error) {
+	if err := c.pause(); err != nil {
+		return nil, err
+	}
+	e, err := c.fly(ctx, stale, false).wait(ctx)
+	if err != nil || e.expiry.reached(instantOf(time.Now())) {
+		return nil, awaited(err)
+	}
+	return e, nil
+}
+
+// pause is the error of the last refresh while it makes no sense to try again.
+func (c *Cache) pause() error {
+	f := c.failed.Load()
+	if f == nil {
+		return nil
+	}
 	now := instantOf(time.Now())
-	if f := c.failed.Load(); f != nil && !f.till.reached(now) {
-		return nil, f.error(now)
+	if f.till.reached(now) {
+		return nil
 	}
-	e, err := c.fly(ctx, attempt{stale: stale})
-	if err == nil && e.expiry.reached(instantOf(time.Now())) {
-		err = errExpired
-	}
+	return f.error(now)
+}
+
+// awaited is the error of a caller that waited in vain. It is a function of
+// its own to keep the stack of the waiting small.
+func awaited(err error) error {
 	if err == nil {
-		return e, nil
+		err = errExpired
 	}
 	if _, ok := errors.AsType[*TokenError](err); !ok {
 		err = &TokenError{Err: err} // the waiter left, or the work did not end in an orderly way
 	}
-	return nil, err
+	return err
 }
 
 var errExpired = errors.New("the new token expired, or was invalidated, before it could be used")
 
 // refreshBehind begins a refresh that nobody waits for. The one caller that
 // manages to postpone the entry's next look begins it; the others go on without
-// noticing. Should the refresh get lost, the look comes again. The goroutine
-// ends with the flight.
+// noticing. Should the refresh get lost, the look comes again.
 func (c *Cache) refreshBehind(ctx context.Context, e *entry, now instant) {
-	if !c.current.CompareAndSwap(e, e.lookAt(now.add(2*c.refreshTimeout()))) {
-		return
+	if c.current.CompareAndSwap(e, e.lookAt(now.add(2*c.refreshTimeout()))) {
+		c.fly(ctx, e, true) // the outcome is in the Cache, and told to the hooks
 	}
-	ctx = context.WithoutCancel(ctx)
-	go func() { _, _ = c.fly(ctx, attempt{stale: e, behind: true}) }() // the outcome is in the Cache, and told to the hooks
 }
 
-func (c *Cache) fly(ctx context.Context, a attempt) (*entry, error) {
-	return c.flight.do(ctx, c.refreshTimeout(), func(ctx context.Context) (*entry, error) {
-		a.cache, a.start = c, time.Now()
+// fly returns the flight that is under way, or a new one.
+func (c *Cache) fly(ctx context.Context, stale *entry, behind bool) *flight {
+	ctx.Done() // a nil ctx panics here, before anybody waits for a flight that it was to start
+	f, first := c.flights.join()
+	if first {
+		c.takeOff(ctx, f, stale, behind)
+	}
+	return f
+}
+
+func (c *Cache) takeOff(ctx context.Context, f *flight, stale *entry, behind bool) {
+	c.flights.start(ctx, f, c.refreshTimeout(), func(ctx context.Context) (*entry, error) {
+		a := &attempt{cache: c, start: time.Now(), stale: stale, behind: behind}
 		defer a.tell(ctx)
 		return a.guarded(ctx)
 	})
@@ -122,8 +147,8 @@ func (a *attempt) run(ctx context.Context) (*entry, error) {
 		return nil, a.fail(prev, storeErr)
 	}
 	a.saveAgain(ctx)
-	if e := c.settled(nil); a.behind && e != nil && !e.window.reached(instantOf(time.Now())) {
-		return e, nil // only to be saved
+	if e := c.settled(nil); a.behind && e != nil && !e.window().reached(instantOf(time.Now())) {
+		return e, nil // it was only to be saved
 	}
 	if f := c.failed.Load(); f.lasts(ctx, prev) {
 		return nil, a.fail(prev, f.err)
@@ -199,7 +224,7 @@ func (a *attempt) ask(ctx context.Context, prev *entry) (*Token, error) {
 		return nil, errNoSource
 	}
 	breaker := c.breaker()
-	defer a.breakerEvents(breaker)
+	defer a.afterAsking(breaker)
 	done, err := breaker.Allow()
 	if err != nil {
 		return nil, a.refused(breaker, err)
@@ -240,7 +265,8 @@ func (a *attempt) obtain(ctx context.Context, prev *entry) (t *Token, err error)
 	return t, nil
 }
 
-// breaker returns c.Breaker or the Cache's own.
+// breaker returns c.Breaker or the Cache's own. That one is not made before it
+// has a failure to count: most of many thousand Caches never need it.
 func (c *Cache) breaker() Breaker {
 	if c.Breaker != nil {
 		return c.Breaker
@@ -248,9 +274,29 @@ func (c *Cache) breaker() Breaker {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.own == nil {
-		c.own = new(CircuitBreaker)
+		return unbroken{c}
 	}
 	return c.own
+}
+
+// unbroken is the Breaker of a Cache for which no refresh has failed yet.
+type unbroken struct{ cache *Cache }
+
+func (u unbroken) Allow() (done func(error), err error) {
+	return func(err error) {
+		if err == nil {
+			return
+		}
+		u.cache.mu.Lock()
+		if u.cache.own == nil {
+			u.cache.own = new(CircuitBreaker)
+		}
+		own := u.cache.own
+		u.cache.mu.Unlock()
+		if done, refused := own.Allow(); refused == nil {
+			done(err)
+		}
+	}, nil
 }
 
 // refused is the error of a refresh that the breaker refused.
@@ -266,12 +312,18 @@ func (a *attempt) refused(b Breaker, err error) error {
 	return te
 }
 
-func (a *attempt) breakerEvents(b Breaker) {
+// afterAsking passes on what the breaker noted, which its own callback cannot.
+func (a *attempt) afterAsking(b Breaker) {
 	own, ok := b.(*CircuitBreaker)
 	if !ok {
 		return
 	}
 	c := a.cache
+	if e := c.current.Load(); e != nil {
+		// When the valid token expires, the endpoint is asked before anybody
+		// is turned away: it may be well by then.
+		own.openAtMost(e.expiry.until(instantOf(time.Now())))
+	}
 	for _, change := range own.takeChanges() {
 		a.later(func(ctx context.Context) {
 			c.emit(ctx, c.hooks().BreakerChanged, slog.LevelWarn, "breaker changed", Event{From: change.from, To: change.to})
@@ -282,9 +334,6 @@ func (a *attempt) breakerEvents(b Breaker) {
 // install saves and publishes t, the successor of prev.
 func (a *attempt) install(ctx context.Context, prev *entry, t *Token) (*entry, error) {
 	c := a.cache
-	if a.stale != nil && !a.behind && a.stale.token.AccessToken == t.AccessToken {
-		return nil, a.fail(prev, errSameToken)
-	}
 	c.saving.Lock()
 	defer c.saving.Unlock()
 	if e := c.settled(prev); e != nil {
@@ -295,6 +344,9 @@ func (a *attempt) install(ctx context.Context, prev *entry, t *Token) (*entry, e
 		c.mu.Lock()
 		c.renewals.renewed(instantOf(time.Now()))
 		c.mu.Unlock()
+		if a.stale.token.AccessToken == t.AccessToken {
+			return nil, a.fail(e, errSameToken)
+		}
 	}
 	took := time.Since(a.start)
 	a.later(func(ctx context.Context) {
@@ -314,7 +366,7 @@ func (c *Cache) publish(t *Token, saveErr error) *entry {
 	c.unsaved = 0
 	if saveErr != nil {
 		c.unsaved = 1
-		e = e.lookAt(c.nextSave(now))
+		e = e.lookAt(c.nextSave(e, now))
 	}
 	c.failed.Store(nil)
 	c.current.Store(e)
@@ -329,12 +381,16 @@ func (a *attempt) fail(prev *entry, err error) error {
 	at := instantOf(now)
 	c.mu.Lock()
 	e := c.current.Load()
-	f := c.failed.Load().next(err, idOf(prev), a.start, now)
+	var left time.Duration
+	if e != nil {
+		left = e.expiry.until(at)
+	}
+	f := c.failed.Load().next(err, idOf(prev), left, a.start, now)
 	f.dead = a.dead
 	if idOf(e) == idOf(prev) {
 		c.failed.Store(f)
-		if e != nil && !e.expiry.reached(at) {
-			c.current.Store(e.lookAt(at.add(f.pauseBehind(e.expiry.until(at), at))))
+		if left > 0 {
+			c.current.Store(e.lookAt(at.add(f.pauseBehind(left, at)).orLater(e.window())))
 		}
 	}
 	c.mu.Unlock()

@@ -155,16 +155,22 @@ func (a *attempt) saveAgain(ctx context.Context) {
 	e = c.current.Load() // its token is the same, for we hold saving
 	if err != nil {
 		c.unsaved++
-		c.current.Store(e.lookAt(c.nextSave(time.Now())))
+		c.current.Store(e.lookAt(c.nextSave(e, time.Now())))
 		return
 	}
 	c.unsaved = 0
-	c.current.Store(e.lookAt(e.window))
+	c.current.Store(e.lookAt(e.window()))
 }
 
-// nextSave is when to save again. The caller holds mu.
-func (c *Cache) nextSave(now time.Time) instant {
-	return instantOf(now).add(jittered(doubling(time.Second, c.unsaved-1)))
+// nextSave is when to look after e, which is still to be saved: after a pause,
+// or at its window if that comes first. The caller holds mu.
+func (c *Cache) nextSave(e *entry, now time.Time) instant {
+	at := instantOf(now)
+	next := at.add(jittered(doubling(time.Second, c.unsaved-1)))
+	if !e.window().reached(at) && e.window().reached(next) {
+		return e.window()
+	}
+	return next
 }
 
 func (a *attempt) storeFailed(op string, err error) {

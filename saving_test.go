@@ -536,3 +536,37 @@ func TestStoreIsTheTruth(t *testing.T) {
 		}
 	})
 }
+
+// A server that answers a refresh with the rejected access token and a new
+// refresh token: the renewal fails, but what was rotated is not lost.
+func TestRotationOfARejectedToken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := new(bearer.MemoryStore)
+		c := &bearer.Cache{Store: store, Key: "k", Source: refreshing(func(prev *bearer.Token) (*bearer.Token, error) {
+			return &bearer.Token{AccessToken: prev.AccessToken, RefreshToken: prev.RefreshToken + "'", Expiry: time.Now().Add(time.Hour)}, nil
+		})}
+		first := &bearer.Token{AccessToken: "rejected", RefreshToken: "r", Expiry: time.Now().Add(time.Hour)}
+		if err := c.Set(t.Context(), first); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := c.Renew(t.Context(), first); err == nil {
+			t.Errorf("got %q, want an error: it is the token that was rejected", got.AccessToken)
+		}
+		restarted := &bearer.Cache{Store: store, Key: "k"}
+		got, err := restarted.Token(t.Context())
+		if err != nil || got.RefreshToken != "r'" {
+			t.Errorf("stored: got error %v, want the refresh token r'", err)
+		}
+	})
+}
+
+// refreshing is a Refresher without a Token of its own.
+type refreshing func(prev *bearer.Token) (*bearer.Token, error)
+
+func (r refreshing) Refresh(_ context.Context, prev *bearer.Token) (*bearer.Token, error) {
+	return r(prev)
+}
+
+func (r refreshing) Token(context.Context) (*bearer.Token, error) {
+	return nil, errors.New("log in")
+}

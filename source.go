@@ -15,8 +15,8 @@ import (
 type Token = oauth2.Token
 
 // A Source obtains a token from scratch, each time it is asked: caching is the
-// [Cache]'s work. Token returns soon after ctx ends. It is called by one
-// goroutine at a time for one Cache.
+// [Cache]'s work. Token returns soon after ctx ends. A Cache calls
+// it once at a time, unless an earlier call has outlived its context.
 //
 // An error that says what the authorization server said is, or wraps, an
 // [*oauth2.RetrieveError], as those of golang.org/x/oauth2 and of this module's

@@ -154,7 +154,7 @@ func (t *Transport) send(req *http.Request, header http.Header, body io.ReadClos
 	if p.again != nil && body != nil {
 		out.GetBody = p.again // Base may need it for reasons of its own
 	}
-	header["Authorization"] = e.header
+	header["Authorization"] = e.header[:]
 	out.Header = header
 	resp, err := t.base().RoundTrip(out)
 	if resp == nil && err == nil {
