@@ -188,6 +188,7 @@ func TestAnswersInOtherShapes(t *testing.T) {
 		{"text/plain; charset=utf-8", "access_token=at-1&scope=a+b&expires_in=60"},
 		{"", "access_token=at-1&scope=a+b&expires_in=60"},
 		{"text/html", `{"access_token":"at-1","scope":"a b","expires_in":"60"}`},
+		{"application/json", "\ufeff" + `{"access_token":"at-1","scope":"a b","expires_in":60}`},
 		{"text/plain", "\r\n" + `{"access_token":"at-1","scope":"a b","expires_in":60.0}` + "\n"},
 	} {
 		tok, err := fetch(t, 201, row.body, "Content-Type", row.contentType)

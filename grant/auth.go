@@ -20,7 +20,8 @@ type ClientAuth interface {
 	Authenticate(ctx context.Context, r *Request) error
 }
 
-// Request is one attempt that is about to be sent. A [ClientAuth] adds to Header or Params.
+// Request is one attempt that is about to be sent. A [ClientAuth] adds to Header or Params. It does
+// not show what it carries when printed.
 type Request struct {
 	Server Server      // whom it goes to
 	URL    string      // the endpoint, one of Server's
@@ -28,6 +29,17 @@ type Request struct {
 	Params url.Values  // the parameters of the body, never nil
 
 	superseded func(context.Context) bool // see [Error.Superseded]; nil if the secret is fixed
+}
+
+// Format is for fmt: it shows where the request goes, without the query, and nothing that it carries.
+func (r Request) Format(w fmt.State, _ rune) { fmt.Fprintf(w, "{URL:%q}", r.shown()) }
+
+// MarshalText is for JSON and slog, as Format is for fmt.
+func (r Request) MarshalText() ([]byte, error) { return []byte(r.shown()), nil }
+
+func (r Request) shown() string {
+	address, _, _ := strings.Cut(r.URL, "?")
+	return address
 }
 
 // Basic sends the client's id and secret in the Authorization header, both form-encoded first,

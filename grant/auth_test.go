@@ -1,11 +1,15 @@
 package grant
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"log/slog"
 	"net/http"
 	"net/url"
+	"strings"
 	"testing"
 
 	"golang.org/x/oauth2"
@@ -83,6 +87,19 @@ func TestIncompleteCredentialsNameTheField(t *testing.T) {
 		if n := w.seen.Load(); n != 0 {
 			t.Errorf("%s: got %d requests, want 0", row.want, n)
 		}
+	}
+}
+
+// G15: a ClientAuth of the caller's that prints what it is given shows nothing of it.
+func TestRequestDoesNotShowItself(t *testing.T) {
+	r := Request{URL: "https://auth.test/token?key=canary", Header: http.Header{"Authorization": {"canary"}}, Params: url.Values{"code": {"canary"}}}
+	var log bytes.Buffer
+	slog.New(slog.NewTextHandler(&log, nil)).Info("x", "by value", r, "request", &r)
+	slog.New(slog.NewJSONHandler(&log, nil)).Info("x", "by value", r, "request", &r)
+	asJSON, err := json.Marshal(&r)
+	got := fmt.Sprintf("%v %+v %#v %s %x %v %#v", r, r, r, r, r, &r, &r) + log.String() + string(asJSON)
+	if err != nil || strings.Contains(got, "canary") || !strings.Contains(got, "https://auth.test/token") {
+		t.Errorf("got %s and %v, want the URL without its query, and no more", got, err)
 	}
 }
 

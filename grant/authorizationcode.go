@@ -38,7 +38,7 @@ type AuthorizationCode struct {
 
 // AuthCodeURL gives the URL to send the user's browser to. state is a random value that is bound
 // to the browser, such as a cookie's, and verifier is one of [oauth2.GenerateVerifier]; each is
-// for one login only. The verifier is empty with NoPKCE.
+// for one login only. With NoPKCE the verifier is not used.
 func (a AuthorizationCode) AuthCodeURL(state, verifier string) (string, error) {
 	u, err := a.Server.endpoint("Server.AuthURL", a.Server.AuthURL)
 	if err != nil {
@@ -51,7 +51,10 @@ func (a AuthorizationCode) AuthCodeURL(state, verifier string) (string, error) {
 	if state == "" {
 		return "", errors.New("grant: AuthCodeURL: state is empty; give a random one that is bound to the browser")
 	}
-	query := u.Query() // the server's own come first, RFC 6749 section 3.1
+	query, err := url.ParseQuery(u.RawQuery) // the server's own are kept, RFC 6749 section 3.1
+	if err != nil {
+		return "", errors.New("grant: Server.AuthURL has a query that cannot be parsed")
+	}
 	if err := a.target().add(query); err != nil {
 		return "", err
 	}
@@ -144,6 +147,9 @@ func client(kind, id string, auth ClientAuth) (string, ClientAuth, error) {
 	if auth == nil {
 		auth = None{ID: id}
 	}
+	if err := nilInside(kind+".Auth", auth); err != nil {
+		return "", nil, fmt.Errorf("grant: %w", err)
+	}
 	if named, ok := auth.(interface{ clientID() string }); ok {
 		switch other := named.clientID(); {
 		case id == "":
@@ -161,12 +167,9 @@ func client(kind, id string, auth ClientAuth) (string, ClientAuth, error) {
 // checkVerifier holds the verifier to RFC 7636 section 4.1: one that is too short can be guessed.
 func (a AuthorizationCode) checkVerifier(verifier string) error {
 	if a.NoPKCE {
-		_, public := a.Auth.(None)
-		switch {
-		case public || a.Auth == nil:
+		switch a.Auth.(type) {
+		case nil, None, *None:
 			return errors.New("grant: AuthorizationCode.NoPKCE is set for a public client; remove it")
-		case verifier != "":
-			return errors.New("grant: AuthorizationCode.NoPKCE is set and a verifier was given; drop one")
 		}
 		return nil
 	}

@@ -39,7 +39,7 @@ func TestClientIDComesFromAuth(t *testing.T) {
 		}
 	}
 	_, err := AuthorizationCode{Server: Server{AuthURL: "https://auth.test/"}, Auth: (*TLS)(nil)}.AuthCodeURL("s", oauth2.GenerateVerifier())
-	wantText(t, err, "AuthorizationCode.ClientID is empty")
+	wantText(t, err, "AuthorizationCode.Auth is a nil *grant.TLS")
 }
 
 func TestAuthCodeURLThatWouldBeUnsafe(t *testing.T) {
@@ -52,6 +52,7 @@ func TestAuthCodeURLThatWouldBeUnsafe(t *testing.T) {
 	}{
 		{func(a *AuthorizationCode) { a.Server.AuthURL = "" }, "s", verifier, "Server.AuthURL is empty"},
 		{func(a *AuthorizationCode) { a.Server.AuthURL = "http://auth.test/" }, "s", verifier, "Server.AuthURL is plaintext"},
+		{func(a *AuthorizationCode) { a.Server.AuthURL += "?a=1;canary=2" }, "s", verifier, "Server.AuthURL has a query that cannot be parsed"},
 		{func(a *AuthorizationCode) { a.ClientID = "" }, "s", verifier, "AuthorizationCode.ClientID is empty"},
 		{func(a *AuthorizationCode) { a.Auth = Basic{ID: "other", Secret: "s3cret"} }, "s", verifier, `ClientID is "id" and Auth's ID is "other"`},
 		{func(a *AuthorizationCode) { a.Params = url.Values{"state": {"x"}} }, "s", verifier, `Params has "state"`},
@@ -61,7 +62,7 @@ func TestAuthCodeURLThatWouldBeUnsafe(t *testing.T) {
 		{func(*AuthorizationCode) {}, "s", verifier + "/", "the verifier is not 43 to 128"},
 		{func(a *AuthorizationCode) { a.NoPKCE = true }, "s", "", "NoPKCE is set for a public client"},
 		{func(a *AuthorizationCode) { a.NoPKCE, a.Auth = true, None{ID: "id"} }, "s", "", "NoPKCE is set for a public client"},
-		{func(a *AuthorizationCode) { a.NoPKCE, a.Auth = true, basic }, "s", verifier, "NoPKCE is set and a verifier was given"},
+		{func(a *AuthorizationCode) { a.NoPKCE, a.Auth = true, &None{ID: "id"} }, "s", "", "NoPKCE is set for a public client"},
 	} {
 		flow := good
 		row.change(&flow)

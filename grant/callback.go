@@ -46,9 +46,9 @@ func (a AuthorizationCode) Callback(query url.Values, state string) (code string
 // a mix-up of two servers. A server that is not known to send its name need not.
 func (s Server) checkIssuer(query url.Values) error {
 	switch issuer := query.Get("iss"); {
-	case s.Issuer == "", issuer == s.Issuer:
+	case s.Issuer != "" && issuer == s.Issuer:
 		return nil
-	case issuer == "" && !s.IssuerInCallback:
+	case !s.IssuerInCallback && (s.Issuer == "" || issuer == ""):
 		return nil
 	}
 	return ErrIssuerMismatch

@@ -78,7 +78,10 @@ func (d Device) Wait(ctx context.Context, prompt *DevicePrompt) (*oauth2.Token, 
 	if err != nil {
 		return nil, err
 	}
-	if prompt == nil || prompt.DeviceCode == "" {
+	switch {
+	case ctx == nil:
+		return nil, errors.New("grant: Wait: the context is nil; give one that ends when nobody waits any more")
+	case prompt == nil || prompt.DeviceCode == "":
 		return nil, errors.New("grant: Wait: the prompt has no DeviceCode; give the one from Start")
 	}
 	end := prompt.Expiry
@@ -93,7 +96,7 @@ func (d Device) Wait(ctx context.Context, prompt *DevicePrompt) (*oauth2.Token, 
 	}
 	var last error // what hindered the question before
 	for pause := interval; ; {
-		if time.Until(end) <= pause {
+		if ctx.Err() == nil && time.Until(end) <= pause {
 			return nil, expired(last)
 		}
 		if err := sleep(ctx, pause); err != nil {
@@ -107,10 +110,10 @@ func (d Device) Wait(ctx context.Context, prompt *DevicePrompt) (*oauth2.Token, 
 		switch {
 		case err == nil:
 			return token, nil
-		case ctx.Err() != nil:
-			return nil, err
-		case !errors.As(err, &refusal): // no answer: back off, RFC 8628 section 3.5
+		case unanswered(err): // back off, RFC 8628 section 3.5
 			last, pause = err, min(2*pause, max(longestPause, interval))
+		case !errors.As(err, &refusal): // a field is wrong: no question will ever be sent
+			return nil, err
 		case refusal.Code == "authorization_pending":
 			last, pause = nil, interval
 		case refusal.Code == "slow_down":
@@ -138,6 +141,16 @@ func (d Device) Refresh(ctx context.Context, prev *oauth2.Token) (*oauth2.Token,
 		return nil, err
 	}
 	return d.Server.refresh(ctx, auth, prev, d.Resource)
+}
+
+// unanswered reports whether err is of a question that was lost, or that could not be asked because
+// a func of the caller's failed: it gave what Start needed, so it may do so again.
+func unanswered(err error) bool {
+	var (
+		lost  *lostError
+		asked *fieldError
+	)
+	return errors.As(err, &lost) || errors.As(err, &asked)
 }
 
 func (d Device) client() (string, ClientAuth, error) { return client("Device", d.ClientID, d.Auth) }
@@ -184,7 +197,7 @@ func (m members) prompt(sent time.Time) (*DevicePrompt, error) {
 		return nil, err
 	}
 	if interval > 0 {
-		p.Interval = interval
+		p.Interval = max(interval, time.Second) // the RFC has whole seconds; less would be a flood
 	}
 	return p, nil
 }

@@ -86,6 +86,43 @@ func TestDeviceOutlivesAnOutage(t *testing.T) {
 	})
 }
 
+// What cannot pass ends the wait at once: the user would sit there for nothing. What may pass does not.
+func TestDeviceWaitsOnlyForWhatMayPass(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, d, prompt := device(t, bearertest.Config{})
+		start := time.Now()
+		wrong := d
+		wrong.Server.TokenURL = ""
+		if _, err := wrong.Wait(t.Context(), prompt); err == nil || !strings.Contains(err.Error(), "Server.TokenURL is empty") || errors.Is(err, grant.ErrCodeExpired) {
+			t.Errorf("no TokenURL: got %v, want an error that names it", err)
+		}
+		if got, want := time.Since(start), 5*time.Second; got != want {
+			t.Errorf("no TokenURL: got the error after %v, want %v: with the first question", got, want)
+		}
+		var none context.Context
+		if _, err := d.Wait(none, prompt); err == nil || !strings.Contains(err.Error(), "the context is nil") {
+			t.Errorf("nil context: got %v, want an error that says so", err)
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		srv, server := start(t, bearertest.Config{Clients: []bearertest.Client{{ID: "tv", Secret: "s3cret"}}})
+		asked := 0
+		d := grant.Device{Server: server, Auth: grant.Basic{ID: "tv", SecretFunc: func(context.Context) (string, error) {
+			if asked++; asked == 2 {
+				return "", errors.New("vault is sealed")
+			}
+			return "s3cret", nil
+		}}}
+		prompt, err := d.Start(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := d.Wait(t.Context(), prompt); err != nil || srv.Counts().TokenRequests() != 1 {
+			t.Errorf("a secret that cannot be read for a moment: got %v, want a token", err)
+		}
+	})
+}
+
 func TestDeviceEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, d, prompt := device(t, bearertest.Config{Consent: bearertest.ConsentDeny})

@@ -18,6 +18,10 @@ func TestDeviceAnswer(t *testing.T) {
 			t.Errorf("got %+v, want the answer, and five seconds where it says nothing", p)
 		}
 	})
+	s, _ := serve(t, always(200, `{"device_code":"dc","user_code":"AB-CD","verification_uri":"https://auth.test/device","interval":0.001}`))
+	if p, err := (Device{Server: s, ClientID: "id"}).Start(t.Context()); err != nil || p.Interval != time.Second {
+		t.Errorf("interval of a millisecond: got %+v and %v, want a second, not a flood", p, err)
+	}
 	for _, row := range []struct{ body, want string }{
 		{``, "an empty body where a device code was expected"},
 		{`{}`, "device_code is missing"},

@@ -1,11 +1,14 @@
 package grant
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"html"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -101,6 +104,30 @@ func TestEchoedSecretIsWithheld(t *testing.T) {
 		all := fmt.Sprintf("%v %+v %#v %s %+v", err, err, err, text, retrieve)
 		if strings.Contains(all, "ary") || !strings.Contains(err.Error(), redacted) {
 			t.Errorf("%T: got %s, want the echo withheld", auth, all)
+		}
+	}
+}
+
+// apiKey is a ClientAuth of a caller's own, with a header of its own.
+type apiKey string
+
+func (k apiKey) Authenticate(_ context.Context, r *Request) error {
+	r.Header.Set("X-Api-Key", string(k))
+	return nil
+}
+
+// G15: nor however it writes it, and wherever it was.
+func TestEchoIsWithheldInEveryForm(t *testing.T) {
+	const secret = `a%b/c+d<e"f`
+	for _, auth := range []ClientAuth{Post{ID: "id", Secret: secret}, Basic{ID: "id", Secret: secret}, apiKey(secret), apiKey("Key " + secret)} {
+		for _, echo := range []string{secret, url.QueryEscape(secret), url.PathEscape(secret), html.EscapeString(secret), strconv.Quote(secret)} {
+			body, _ := json.Marshal(map[string]string{"error": "invalid_client", "error_description": "bad: " + echo})
+			s, _ := serve(t, always(401, string(body)))
+			_, err := ClientCredentials{Server: s, Auth: auth}.Token(t.Context())
+			wantText(t, err, "invalid_client", redacted)
+			if strings.Contains(err.Error(), echo) {
+				t.Errorf("%T, %s: got %q, want the echo withheld", auth, echo, err)
+			}
 		}
 	}
 }

@@ -2,6 +2,7 @@ package grant
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -73,6 +74,9 @@ func (c call) do(ctx context.Context) (*answer, error) {
 	if c.params != nil && c.auth == nil {
 		return nil, errors.New("grant: Auth is nil; set it to how the client authenticates, such as grant.Basic")
 	}
+	if err := cmp.Or(nilInside("Auth", c.auth), nilInside("Server.Transport", c.server.Transport)); err != nil {
+		return nil, fmt.Errorf("grant: %w", err)
+	}
 	method := http.MethodPost
 	if c.params == nil {
 		method = http.MethodGet
@@ -81,6 +85,9 @@ func (c call) do(ctx context.Context) (*answer, error) {
 	req, err := retryablehttp.NewRequestWithContext(ctx, method, u.String(), nil)
 	if err != nil {
 		return nil, fmt.Errorf("grant: %w", err) // only a nil context is left to be wrong
+	}
+	if err := ctx.Err(); err != nil { // said here, for later nobody could tell that nothing was sent
+		return nil, fmt.Errorf("grant: nothing was sent to %s: %w", x.host, err)
 	}
 	if err := x.prepare(req.Request); err != nil {
 		return nil, err

@@ -207,6 +207,11 @@ func TestCallbackErrors(t *testing.T) {
 			t.Errorf("%s: got %q and %v, want %v %s", row.query, code, err, row.want, row.text)
 		}
 	}
+	// A server that must name itself cannot be believed by one who does not know its name.
+	flow.Server.Issuer = ""
+	if _, err := flow.Callback(url.Values{"code": {"c"}, "state": {"s"}, "iss": {srv.URL}}, "s"); !errors.Is(err, grant.ErrIssuerMismatch) {
+		t.Errorf("IssuerInCallback without Issuer: got %v, want ErrIssuerMismatch", err)
+	}
 }
 
 // A code that has outlived its minute, or that was spent, is an error of its own.
@@ -307,9 +312,12 @@ func TestAssertionsThatCannotBeSigned(t *testing.T) {
 		{grant.PrivateKeyJWT{ID: "c"}, "PrivateKeyJWT.Key.Signer is nil"},
 		{grant.PrivateKeyJWT{ID: "c", Key: grant.SigningKey{Signer: small}}, "PrivateKeyJWT.Key.Signer is of a kind"},
 		{grant.PrivateKeyJWT{ID: "c", Key: grant.SigningKey{Signer: rsaKey, Algorithm: "ES256"}}, "PrivateKeyJWT.Key.Signer: the assertion cannot be signed"},
+		{grant.PrivateKeyJWT{ID: "c", Key: grant.SigningKey{Signer: (*rsa.PrivateKey)(nil)}}, "PrivateKeyJWT.Key.Signer is a nil or broken *rsa.PrivateKey"},
+		{grant.PrivateKeyJWT{ID: "c", Key: grant.SigningKey{Signer: ed25519.PrivateKey(nil)}}, "PrivateKeyJWT.Key.Signer is a nil or broken ed25519.PrivateKey"},
+		{grant.PrivateKeyJWT{ID: "c", Key: grant.SigningKey{Signer: &ecdsa.PrivateKey{PublicKey: ecdsa.PublicKey{Curve: elliptic.P256()}}}}, "PrivateKeyJWT.Key.Signer is a nil or broken *ecdsa.PrivateKey"},
 		{grant.ClientSecretJWT{ID: "c", Secret: "short"}, "shorter than the 32 bytes"},
 		{grant.ClientSecretJWT{ID: "c"}, "ClientSecretJWT.Secret is empty"},
-		{(*grant.TLS)(nil), "TLS is a nil pointer"},
+		{(*grant.TLS)(nil), "Auth is a nil *grant.TLS"},
 		{&grant.TLS{}, "TLS.ID is empty"},
 		{&grant.TLS{ID: "c", Config: &tls.Config{}}, "TLS.Config and Server.Transport"},
 	} {

@@ -4,8 +4,10 @@ import (
 	"context"
 	"crypto"
 	"crypto/rand"
+	"crypto/rsa"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -69,11 +71,18 @@ func (j JWT) Sign(context.Context) (string, error) {
 	return assertion, nil
 }
 
-func (k SigningKey) sign(claims map[string]any) (string, error) {
+func (k SigningKey) sign(claims map[string]any) (assertion string, err error) {
 	if k.Signer == nil {
 		return "", errors.New("Key.Signer is nil; set it to the private key")
 	}
-	opaque := cryptosigner.Opaque(k.Signer)
+	// The standard library's keys panic where they are nil pointers or incomplete. What they say
+	// then is not repeated: it is about the key.
+	defer func() {
+		if recover() != nil {
+			assertion, err = "", fmt.Errorf("Key.Signer is a nil or broken %T; set it to the private key", k.Signer)
+		}
+	}()
+	opaque := cryptosigner.Opaque(salted{k.Signer})
 	algorithms := opaque.Algs()
 	if len(algorithms) == 0 {
 		return "", errors.New("Key.Signer is of a kind that cannot sign a JWT; use RSA, ECDSA with P-256, P-384 or P-521, or Ed25519")
@@ -87,6 +96,18 @@ func (k SigningKey) sign(claims map[string]any) (string, error) {
 		return "", fmt.Errorf("Key.Signer: %w", err)
 	}
 	return token, nil
+}
+
+// salted is a key whose PS256 and its like have a salt as long as the hash (RFC 7518 section 3.5).
+// go-jose leaves the length to the key, which then makes it as long as it can, and strict servers
+// refuse that.
+type salted struct{ crypto.Signer }
+
+func (s salted) Sign(random io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
+	if pss, ok := opts.(*rsa.PSSOptions); ok {
+		opts = &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash, Hash: pss.Hash}
+	}
+	return s.Signer.Sign(random, digest, opts)
 }
 
 func signed(key jose.SigningKey, id string, claims map[string]any) (string, error) {

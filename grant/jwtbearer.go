@@ -45,6 +45,9 @@ type also struct {
 }
 
 func (a also) Authenticate(ctx context.Context, r *Request) error {
+	if err := nilInside("Auth", a.auth); err != nil {
+		return err
+	}
 	if err := a.more(ctx, r); err != nil || a.auth == nil {
 		return err
 	}

@@ -15,7 +15,7 @@ type members map[string]json.RawMessage
 // members reads the body. Its shape counts for more than its Content-Type, which servers get
 // wrong. No error quotes the body: it may hold a token.
 func (a *answer) members() (members, error) {
-	body := bytes.TrimSpace(a.body)
+	body := bytes.TrimSpace(bytes.TrimPrefix(a.body, []byte("\ufeff"))) // RFC 8259 section 8.1 lets us ignore a byte order mark
 	switch {
 	case a.tooLarge:
 		return nil, errors.New("more than 1 MiB")

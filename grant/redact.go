@@ -2,8 +2,10 @@ package grant
 
 import (
 	"encoding/base64"
+	"html"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -19,8 +21,8 @@ var public = []string{
 // could not say "a" any more.
 const shortest = 4
 
-// repeats reports whether text holds a secret that this request carries, as it is or
-// URL-encoded. Servers do echo the token they refuse.
+// repeats reports whether text holds a secret that this request carries. Servers do echo the token
+// they refuse.
 func (r *Request) repeats(text string) bool {
 	if text == "" {
 		return false
@@ -34,22 +36,39 @@ func (r *Request) repeats(text string) bool {
 			}
 		}
 	}
-	scheme, credential, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	if holds(text, credential) {
-		return true
-	}
-	if strings.EqualFold(scheme, "Basic") {
-		if pair, err := base64.StdEncoding.DecodeString(credential); err == nil {
-			_, secret, _ := strings.Cut(string(pair), ":")
-			decoded, _ := url.QueryUnescape(secret)
-			return holds(text, secret) || holds(text, decoded)
+	for name, values := range r.Header { // a ClientAuth of the caller's may have a header of its own
+		if name != "Accept" && name != "Content-Type" && slices.ContainsFunc(values, func(v string) bool { return holdsCredential(text, v) }) {
+			return true
 		}
 	}
 	return false
 }
 
+// holdsCredential reports whether text holds the value of a header, with its scheme or without, or
+// the secret in it if it is HTTP Basic.
+func holdsCredential(text, value string) bool {
+	scheme, credential, _ := strings.Cut(value, " ")
+	if holds(text, value) || holds(text, credential) {
+		return true
+	}
+	pair, err := base64.StdEncoding.DecodeString(credential)
+	if err != nil || !strings.EqualFold(scheme, "Basic") {
+		return false
+	}
+	_, secret, _ := strings.Cut(string(pair), ":")
+	decoded, _ := url.QueryUnescape(secret)
+	return holds(text, secret) || holds(text, decoded)
+}
+
+// holds reports whether text has secret in it, as it is or as a URL, a page or a log has it.
 func holds(text, secret string) bool {
-	return len(secret) >= shortest && (strings.Contains(text, secret) || strings.Contains(text, url.QueryEscape(secret)))
+	if len(secret) < shortest {
+		return false
+	}
+	quoted := strconv.Quote(secret)
+	return slices.ContainsFunc([]string{
+		secret, url.QueryEscape(secret), url.PathEscape(secret), html.EscapeString(secret), quoted[1 : len(quoted)-1],
+	}, func(form string) bool { return strings.Contains(text, form) })
 }
 
 // printable makes text from a server fit for a log line: no control characters, which could

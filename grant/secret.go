@@ -8,6 +8,10 @@ import (
 
 // Secret is a string that does not show itself: every verb of fmt, JSON, text encodings and slog
 // give "[redacted]" in its place. Convert it to a string to get at it.
+//
+// Two things are beyond it. Fmt does not ask the fields of a struct that are not exported, so keep
+// it in one that is, or give that struct a Format of its own. And %p and %w, which are wrong for it
+// and which go vet finds, print it.
 type Secret string
 
 const redacted = "[redacted]"

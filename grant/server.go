@@ -19,7 +19,7 @@ type Server struct {
 	DeviceAuthURL string // where a device asks for a user code (RFC 8628 section 3.1)
 
 	// IssuerInCallback says that the server names itself in each callback (RFC 9207), so that one
-	// without its name is refused. [Server.Discover] finds out.
+	// without its name is refused; Issuer is required then. [Server.Discover] finds out.
 	IssuerInCallback bool
 
 	// JSON sends parameters as a JSON object instead of a form, for servers that want it so.

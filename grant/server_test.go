@@ -72,6 +72,17 @@ func TestRedirectIsNotFollowed(t *testing.T) {
 	}
 }
 
+// G15: a location that no URL is changes nothing. http.Client would lose the answer over it, and
+// print it.
+func TestRedirectToNowhereIsTheServersAnswer(t *testing.T) {
+	s, w := serve(t, always(307, "", "Location", `https://evil.test/%zz?secret=pa"ss\wd`))
+	_, err := ClientCredentials{Server: s, Auth: Post{ID: "id", Secret: `pa"ss\wd`}}.Token(t.Context())
+	wantText(t, err, "answered 307", "not followed")
+	if strings.Contains(err.Error(), "evil") || w.seen.Load() != 1 {
+		t.Errorf("got %q after %d requests, want no URL in it and 1", err, w.seen.Load())
+	}
+}
+
 // A client secret that cannot be sent is an error of the caller's, not of the server's.
 func TestMissingAuthIsNamed(t *testing.T) {
 	s, _ := serve(t, always(200, good))

@@ -24,9 +24,6 @@ type TLS struct {
 
 // Authenticate implements [ClientAuth].
 func (t *TLS) Authenticate(_ context.Context, r *Request) error {
-	if t == nil {
-		return errors.New("TLS is a nil pointer; set Auth to a *TLS with an ID")
-	}
 	id, err := clientID("TLS", t.ID)
 	if err != nil {
 		return err
@@ -40,7 +37,7 @@ func (t *TLS) Authenticate(_ context.Context, r *Request) error {
 
 // transport gives what shows the certificate, nil if Server.Transport does.
 func (t *TLS) transport() http.RoundTripper {
-	if t == nil || t.Config == nil {
+	if t.Config == nil {
 		return nil
 	}
 	t.once.Do(func() {
@@ -50,9 +47,4 @@ func (t *TLS) transport() http.RoundTripper {
 	return t.own
 }
 
-func (t *TLS) clientID() string {
-	if t == nil {
-		return ""
-	}
-	return t.ID
-}
+func (t *TLS) clientID() string { return t.ID }

@@ -25,7 +25,17 @@ var shared = &http.Transport{
 // idle connections after a final failure: those of the caller's transport are not its to close.
 type only struct{ base http.RoundTripper }
 
-func (o only) RoundTrip(r *http.Request) (*http.Response, error) { return o.base.RoundTrip(r) }
+func (o only) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := o.base.RoundTrip(r)
+	if err == nil && resp != nil {
+		// http.Client parses the Location even of a redirect that it is not to follow. If it cannot,
+		// it loses the answer, and its error shows the whole URL.
+		if _, err := r.URL.Parse(resp.Header.Get("Location")); err != nil {
+			resp.Header.Del("Location")
+		}
+	}
+	return resp, err
+}
 
 // client gives what sends the attempts of one exchange. It follows no redirect: the answer
 // with the redirect is given back, and becomes an error.

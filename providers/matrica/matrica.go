@@ -43,10 +43,12 @@ type User struct {
 	Server grant.Server
 }
 
+var errNoRedirect = errors.New("matrica: User.RedirectURL is empty; set it to one that is registered")
+
 // AuthCodeURL gives the URL to send the user's browser to, see [grant.AuthorizationCode.AuthCodeURL].
 func (u User) AuthCodeURL(state, verifier string) (string, error) {
 	if u.RedirectURL == "" {
-		return "", errors.New("matrica: User.RedirectURL is empty; set it to one that is registered")
+		return "", errNoRedirect
 	}
 	return u.flow().AuthCodeURL(state, verifier)
 }
@@ -58,6 +60,9 @@ func (u User) Callback(query url.Values, state string) (code string, err error) 
 
 // Exchange spends the code, which it has a minute for, see [grant.AuthorizationCode.Exchange].
 func (u User) Exchange(ctx context.Context, code, verifier string) (*oauth2.Token, error) {
+	if u.RedirectURL == "" {
+		return nil, errNoRedirect
+	}
 	return u.flow().Exchange(ctx, code, verifier)
 }
 

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -92,7 +94,16 @@ func TestLoginRefreshRevokeAsDocumented(t *testing.T) {
 		if _, err := user.Refresh(t.Context(), next); !errors.Is(err, grant.ErrLoginRequired) {
 			t.Errorf("after revocation: got %v, want ErrLoginRequired", err)
 		}
+		documented := map[string]string{ // by grant_type; the last is the revocation
+			"authorization_code": "client_id code code_verifier grant_type redirect_uri",
+			"refresh_token":      "client_id grant_type refresh_token",
+			"":                   "client_id token token_type_hint",
+		}
 		for _, r := range srv.Requests("") {
+			names := slices.DeleteFunc(slices.Sorted(maps.Keys(r.Form)), func(name string) bool { return name == "client_secret" })
+			if got, want := strings.Join(names, " "), documented[r.Form.Get("grant_type")]; got != want && r.Method == "POST" {
+				t.Errorf("%s: got parameters %s, want %s", r.Path, got, want)
+			}
 			if r.Authorization() != "" || r.Form.Get("client_secret") != string(row.client.Secret) && r.Method == "POST" {
 				t.Errorf("%s: got Authorization %q and client_secret %v, want only the parameter", r.Path, r.Authorization(), r.Form.Has("client_secret"))
 			}
@@ -115,6 +126,9 @@ func TestLoginThatFails(t *testing.T) {
 	user.RedirectURL = ""
 	if _, err := user.AuthCodeURL("s", oauth2.GenerateVerifier()); err == nil || !strings.Contains(err.Error(), "matrica: User.RedirectURL is empty") {
 		t.Errorf("no RedirectURL: got %v, want an error that names it", err)
+	}
+	if _, err := user.Exchange(t.Context(), "code", oauth2.GenerateVerifier()); err == nil || !strings.Contains(err.Error(), "matrica: User.RedirectURL is empty") {
+		t.Errorf("no RedirectURL at the exchange: got %v, want an error that names it", err)
 	}
 
 	synctest.Test(t, func(t *testing.T) {

@@ -3,7 +3,9 @@ package metafy_test
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -75,7 +77,16 @@ func TestUserFromLoginToRevocation(t *testing.T) {
 	if _, err := user.Token(t.Context()); !errors.Is(err, grant.ErrLoginRequired) {
 		t.Errorf("no login: got %v, want ErrLoginRequired", err)
 	}
+	documented := map[string]string{ // by grant_type, and PKCE's; the last is the revocation
+		"authorization_code": "client_id client_secret code code_verifier grant_type redirect_uri",
+		"refresh_token":      "client_id client_secret grant_type refresh_token",
+		"":                   "client_id client_secret token token_type_hint",
+	}
 	for _, r := range srv.Requests("") {
+		names := strings.Join(slices.Sorted(maps.Keys(r.Form)), " ")
+		if want := documented[r.Form.Get("grant_type")]; names != want && r.Method == "POST" {
+			t.Errorf("%s: got parameters %s, want %s", r.Path, names, want)
+		}
 		if r.Authorization() != "" || r.Method == "POST" && (r.Form.Get("client_id") != "id" || r.Form.Get("client_secret") != secret) {
 			t.Errorf("%s: want id and secret as parameters, and no Authorization", r.Path)
 		}
@@ -83,6 +94,9 @@ func TestUserFromLoginToRevocation(t *testing.T) {
 	user.RedirectURL = ""
 	if _, err := user.AuthCodeURL("s", verifier); err == nil || !strings.Contains(err.Error(), "metafy: User.RedirectURL is empty") {
 		t.Errorf("no RedirectURL: got %v, want an error that names it", err)
+	}
+	if _, err := user.Exchange(t.Context(), "code", oauth2.GenerateVerifier()); err == nil || !strings.Contains(err.Error(), "metafy: User.RedirectURL is empty") {
+		t.Errorf("no RedirectURL at the exchange: got %v, want an error that names it", err)
 	}
 }
 

@@ -23,10 +23,12 @@ type User struct {
 	Server grant.Server
 }
 
+var errNoRedirect = errors.New("metafy: User.RedirectURL is empty; set it to the one that is registered")
+
 // AuthCodeURL gives the URL to send the user's browser to, see [grant.AuthorizationCode.AuthCodeURL].
 func (u User) AuthCodeURL(state, verifier string) (string, error) {
 	if u.RedirectURL == "" {
-		return "", errors.New("metafy: User.RedirectURL is empty; set it to the one that is registered")
+		return "", errNoRedirect
 	}
 	return u.flow().AuthCodeURL(state, verifier)
 }
@@ -38,6 +40,9 @@ func (u User) Callback(query url.Values, state string) (code string, err error) 
 
 // Exchange spends the code, see [grant.AuthorizationCode.Exchange].
 func (u User) Exchange(ctx context.Context, code, verifier string) (*oauth2.Token, error) {
+	if u.RedirectURL == "" {
+		return nil, errNoRedirect
+	}
 	return u.flow().Exchange(ctx, code, verifier)
 }
 
