@@ -66,6 +66,9 @@ func (f *failure) next(err error, stale uint64, left time.Duration, start, now t
 	if next.permanent {
 		pause = doubling(time.Second, n) // only to look whether the Store or the secret has changed
 	}
+	if maybeSpent(err) {
+		pause = max(pause, doubling(time.Second, n))
+	}
 	if left > 0 {
 		pause = min(pause, left)
 	}
@@ -87,12 +90,29 @@ func (f *failure) lasts(ctx context.Context, current *entry) bool {
 	return !ok || !s.Superseded(ctx)
 }
 
+// maybeSpent reports whether err leaves it open that the refresh token has been
+// used, and its successor was lost with the answer. Errors of package grant say
+// so.
+func maybeSpent(err error) bool {
+	s, ok := errors.AsType[interface {
+		error
+		MaybeSpent() bool
+	}](err)
+	return ok && s.MaybeSpent()
+}
+
 // longestRetryAfter caps what a server may ask for.
 const longestRetryAfter = 10 * time.Minute
 
 // pauseBehind is the pause before the next refresh behind a token that is
 // valid for left.
 func (f *failure) pauseBehind(left time.Duration, now instant) time.Duration {
+	if maybeSpent(f.err) {
+		// To use a refresh token twice looks like theft, and can end the
+		// valid token too (RFC 9700 section 4.14.2). So not before there is
+		// nothing left to lose.
+		return left
+	}
 	pause := jittered(doubling(time.Second, f.n-1))
 	// Several more tries before the token expires, but no hammering.
 	pause = min(pause, max(left/4, 100*time.Millisecond))

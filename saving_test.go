@@ -570,3 +570,42 @@ func (r refreshing) Refresh(_ context.Context, prev *bearer.Token) (*bearer.Toke
 func (r refreshing) Token(context.Context) (*bearer.Token, error) {
 	return nil, errors.New("log in")
 }
+
+// G16: when the answer to a refresh was lost, the refresh token may have been
+// used. It is not used again while the access token is valid, for that may end
+// it; and when nothing else is left, not without a pause.
+func TestLostAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		calls := 0
+		c := &bearer.Cache{Source: refreshing(func(*bearer.Token) (*bearer.Token, error) {
+			calls++
+			return nil, lostAnswer{}
+		})}
+		if err := c.Set(t.Context(), &bearer.Token{AccessToken: "a", RefreshToken: "r", Expiry: time.Now().Add(time.Hour)}); err != nil {
+			t.Fatal(err)
+		}
+		for range 3599 {
+			if _, err := c.Token(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Second)
+		}
+		if calls != 1 {
+			t.Errorf("while the access token was valid: got %d calls, want 1", calls)
+		}
+		time.Sleep(time.Second)
+		for range 100 {
+			if _, err := c.Token(t.Context()); !errors.Is(err, lostAnswer{}) {
+				t.Fatalf("got %v, want the lost answer", err)
+			}
+		}
+		if calls != 2 {
+			t.Errorf("when it had expired: got %d calls, want 2", calls)
+		}
+	})
+}
+
+type lostAnswer struct{}
+
+func (lostAnswer) Error() string    { return "the answer was lost" }
+func (lostAnswer) MaybeSpent() bool { return true }

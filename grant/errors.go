@@ -29,6 +29,7 @@ type Error struct {
 	problem    string // what is wrong with an answer that has no code
 	hint       string // what to do about it, where that is known
 	superseded func(context.Context) bool
+	spent      bool // see MaybeSpent
 }
 
 // Error gives one line, without secrets.
@@ -85,6 +86,12 @@ func (e *Error) Temporary() bool {
 func (e *Error) Superseded(ctx context.Context) bool {
 	return e.Code == "invalid_client" && e.superseded != nil && e.superseded(ctx)
 }
+
+// MaybeSpent reports whether the request had a refresh token, or something else that can be used
+// once, and the server may have used it up although it did not answer with a token: a 500, say, or
+// half an answer. Sending it again may look like theft to the server (RFC 9700 section 4.14.2), so
+// a bearer.Cache does that only when nothing else is left.
+func (e *Error) MaybeSpent() bool { return e.spent }
 
 // As is for [errors.As]: it fills in an [*oauth2.RetrieveError]. Answers with a 2xx status and no
 // error code are none for that package either.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"net/url"
@@ -16,6 +17,7 @@ type lostError struct {
 	text   string
 	cause  error
 	before error // nil if there was nothing
+	spent  bool  // see MaybeSpent
 }
 
 func (e *lostError) Error() string {
@@ -27,6 +29,9 @@ func (e *lostError) Error() string {
 
 // Temporary is always true: the next attempt may find a better network.
 func (e *lostError) Temporary() bool { return true }
+
+// MaybeSpent is as [Error.MaybeSpent].
+func (e *lostError) MaybeSpent() bool { return e.spent }
 
 func (e *lostError) Unwrap() []error {
 	if e.before == nil {
@@ -61,6 +66,10 @@ func (x *exchange) lostAnswer(cause, before error) error {
 	if errors.As(cause, &wrapped) {
 		cause = wrapped.Err
 	}
+	// A transport may give the cause of a context that has ended, and that can be any error.
+	if ended := x.ctx.Err(); ended != nil && !errors.Is(cause, ended) && errors.Is(cause, context.Cause(x.ctx)) {
+		cause = fmt.Errorf("%w: %w", ended, cause)
+	}
 	var timeout net.Error
 	text := "grant: "
 	switch {
@@ -73,16 +82,23 @@ func (x *exchange) lostAnswer(cause, before error) error {
 	default:
 		text += "the answer of " + x.host + " was lost after the request had been sent"
 	}
-	if words := cause.Error(); x.request.repeats(words) {
-		text += ": " + redacted
-	} else {
-		text += ": " + printable(words, maxText)
+	spent := x.once != "" && !unsent(cause)
+	if x.request.repeats(cause.Error()) {
+		cause = &withheld{cause}
 	}
-	if x.once != "" && !unsent(cause) {
+	text += ": " + printable(cause.Error(), maxText)
+	if spent {
 		text += "; the " + x.once + " may have been spent, so it was not sent again"
 	}
-	return &lostError{text: text, cause: cause, before: before}
+	return &lostError{text: text, cause: cause, before: before, spent: spent}
 }
+
+// withheld is a cause whose words have a secret in them. [errors.Is] sees it; [errors.As] does not,
+// for whoever gets it may print it.
+type withheld struct{ cause error }
+
+func (w *withheld) Error() string        { return redacted }
+func (w *withheld) Is(target error) bool { return errors.Is(w.cause, target) }
 
 // unsent reports whether err means that the request cannot have reached the server, because
 // there was never a connection to it. In doubt it is false.

@@ -1,11 +1,15 @@
 package grant
 
 import (
+	"errors"
+
 	"io"
 	"net/http"
 	"net/url"
 	"testing"
 	"testing/synctest"
+
+	"golang.org/x/oauth2"
 )
 
 // G16: a grant that can be spent once is sent again only when the server cannot have processed it.
@@ -44,6 +48,37 @@ func TestSpendableGrantIsSentAgainOnlyIfUnseen(t *testing.T) {
 			}
 			if row.name == "dropped" || row.name == "broken body" {
 				wantText(t, err, "was lost after the request had been sent", "refresh token may have been spent")
+			}
+		})
+	}
+}
+
+// G16: who asks for a refresh learns whether its refresh token may be used up.
+func TestMaybeSpent(t *testing.T) {
+	for _, row := range []struct {
+		name   string
+		answer func() (*http.Response, error)
+		want   bool
+	}{
+		{"refused connection", func() (*http.Response, error) { return nil, refused }, false},
+		{"429", func() (*http.Response, error) { return reply(429, ""), nil }, false},
+		{"503", func() (*http.Response, error) { return reply(503, ""), nil }, false},
+		{"invalid_grant", func() (*http.Response, error) { return reply(400, `{"error":"invalid_grant"}`), nil }, false},
+		{"a firewall's page", func() (*http.Response, error) { return reply(403, "<html>"), nil }, false},
+		{"500", func() (*http.Response, error) { return reply(500, ""), nil }, true},
+		{"502", func() (*http.Response, error) { return reply(502, "<html>"), nil }, true},
+		{"half a token", func() (*http.Response, error) { return reply(200, good[:len(good)/2]), nil }, true},
+		{"dropped", func() (*http.Response, error) { return nil, io.EOF }, true},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			s, _ := serve(t, func(int, *http.Request, url.Values) (*http.Response, error) { return row.answer() })
+			_, err := s.refresh(t.Context(), basic, &oauth2.Token{RefreshToken: "refresh"}, nil)
+			var e interface {
+				error
+				MaybeSpent() bool
+			}
+			if got := errors.As(err, &e) && e.MaybeSpent(); got != row.want || err == nil {
+				t.Errorf("%s: got %v, maybe spent %v; want %v", row.name, err, got, row.want)
 			}
 		})
 	}

@@ -2,7 +2,9 @@ package grant
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 
 	"golang.org/x/oauth2"
@@ -14,7 +16,12 @@ func (s Server) redeem(ctx context.Context, auth ClientAuth, params url.Values, 
 	if err != nil {
 		return nil, err
 	}
-	return a.token()
+	token, err := a.token()
+	if e, ok := errors.AsType[*Error](err); ok && once != "" {
+		refused := e.Status == http.StatusServiceUnavailable || e.Status/100 == 3 || e.Status/100 == 4
+		e.spent = e.Temporary() && !refused
+	}
+	return token, err
 }
 
 // refresh redeems prev's refresh token, for every grant that can have one.
