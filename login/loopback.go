@@ -118,7 +118,11 @@ func (l Loopback) await(ctx context.Context, authURL string, r *receiver) (*visi
 		case <-expired:
 			return nil, fmt.Errorf("login: the browser did not come back within %v; log in again: %w", timeout, context.DeadlineExceeded)
 		case <-ctx.Done():
-			return nil, fmt.Errorf("login: ended before the browser came back: %w", context.Cause(ctx))
+			err := ctx.Err()
+			if cause := context.Cause(ctx); !errors.Is(cause, err) {
+				err = fmt.Errorf("%w: %w", err, cause) // such as signal.NotifyContext's, which says why
+			}
+			return nil, fmt.Errorf("login: ended before the browser came back: %w", err)
 		}
 	}
 }

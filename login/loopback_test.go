@@ -218,8 +218,12 @@ func TestLoopbackEndsInTime(t *testing.T) {
 				}
 				return nil // and the user never comes
 			}}
-			if _, err := l.Login(ctx); !errors.Is(err, c.want) {
+			_, err := l.Login(ctx)
+			if !errors.Is(err, c.want) {
 				t.Errorf("got %v, want %v", err, c.want)
+			}
+			if c.ends != nil && !errors.Is(err, context.Canceled) {
+				t.Errorf("got %v, want context.Canceled in it too", err)
 			}
 		})
 	}
