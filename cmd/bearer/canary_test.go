@@ -1,0 +1,116 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/zalando/go-keyring"
+
+	"example.com/bearer/bearertest"
+	"example.com/bearer/cmd/bearer/internal/vault"
+)
+
+// G15: nothing that the program writes holds a secret, but for the token that
+// bearer token prints to stdout. What is in its folder is in the token's own file.
+func TestNoSecretIsShown(t *testing.T) {
+	w := newWorld(t, bearertest.Config{})
+	home := os.Getenv(vault.FolderVariable)
+	var shown strings.Builder
+	note := func(args ...string) {
+		_, stdout, stderr := exec(t, args...)
+		if args[0] == "token" {
+			stdout = ""
+		}
+		shown.WriteString(strings.Join(args, " ") + "\n" + stdout + stderr)
+	}
+	login := func(args ...string) {
+		_, stdout, stderr := w.login(append(args, w.endpoints()...)...)
+		shown.WriteString(stdout + stderr)
+	}
+	// A server that repeats what it was sent, in the words of its error.
+	repeat := func(e bearertest.Endpoint, code, text string) {
+		w.Fault(e, bearertest.Fault{
+			Status: 400, Times: 1, Header: map[string][]string{"Content-Type": {"application/json"}},
+			Body: `{"error":"` + code + `","error_description":"you sent ` + text + `"}`,
+		})
+	}
+
+	repeat(bearertest.TokenEndpoint, "invalid_client", clientSecret)
+	login("acme") // fails
+	login("acme")
+	login("metafy", "--store", vault.Keyring)
+	note("status")
+	note("status", "--json")
+	note("token", "acme")
+	note("token", "metafy", "--header")
+	note("token", "metafy", "--scope", "other")
+	stored := tokensIn(t, home)
+	repeat(bearertest.RevokeEndpoint, "invalid_request", stored)
+	note("revoke", "acme")
+	w.expire("acme")
+	w.expire("metafy")
+	repeat(bearertest.TokenEndpoint, "invalid_grant", stored)
+	note("token", "acme")
+	w.Fault(bearertest.TokenEndpoint, bearertest.Fault{Processed: true, Drop: true, Times: -1})
+	note("token", "acme")
+	w.ClearFaults()
+	keyring.MockInitWithError(keyring.ErrSetDataTooBig)
+	note("token", "metafy")
+	keyring.MockInit()
+	if err := os.Chmod(home, 0o500); err != nil { // root can write there all the same
+		t.Fatal(err)
+	}
+	note("token", "acme")
+	if err := os.Chmod(home, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	note("logout", "acme")
+	note("logout", "metafy")
+
+	secrets := []string{clientSecret}
+	for _, r := range w.Requests("") {
+		for _, name := range []string{"code", "code_verifier", "refresh_token", "token"} {
+			if v := r.Form.Get(name); v != "" {
+				secrets = append(secrets, v)
+			}
+		}
+	}
+	if len(secrets) < 8 {
+		t.Fatalf("got %d secrets to look for, want the codes, verifiers and tokens too", len(secrets))
+	}
+	for _, s := range secrets {
+		if i := strings.Index(shown.String(), s); i >= 0 {
+			t.Errorf("a secret of %d bytes is shown, after %.80q", len(s), shown.String()[max(0, i-80):i])
+		}
+	}
+	index, err := os.ReadFile(filepath.Join(home, "token-index.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range secrets {
+		if strings.Contains(string(index), s) {
+			t.Errorf("a secret of %d bytes is in the index", len(s))
+		}
+	}
+}
+
+// tokensIn gives a refresh token that is stored in the folder.
+func tokensIn(t *testing.T, home string) string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(home, "token-acme-*.json"))
+	if err != nil || len(files) != 1 {
+		t.Fatalf("got the files %q and %v, want one of acme", files, err)
+	}
+	data, err := os.ReadFile(files[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(data), `"refresh_token":"`)
+	token, _, ok := strings.Cut(rest, `"`)
+	if !ok {
+		t.Fatal("the stored token has no refresh token")
+	}
+	return token
+}

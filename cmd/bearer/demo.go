@@ -1,0 +1,120 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"example.com/bearer/cmd/bearer/internal/demo"
+)
+
+// The limits keep a slip of the finger from taking the machine's memory or
+// its file descriptors: a request is recorded in 32 bytes, and a request in
+// flight holds two sockets, its own and the server's.
+const (
+	maxRequests    = 10_000_000
+	maxConcurrency = 4096
+)
+
+type demoFlags struct {
+	batch  demo.Batch
+	only   string
+	json   bool
+	report string
+}
+
+func newDemo() *cobra.Command {
+	var f demoFlags
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "Run one batch through golang.org/x/oauth2 and through bearer, while tokens expire, are revoked and cannot be had",
+		Long: `Start an authorization server, an API and a foreign origin on loopback, and run
+one batch of authorized requests through golang.org/x/oauth2 and then through
+bearer. The same happens to both at the same points of the batch: tokens expire
+several times, all tokens are revoked once, the token endpoint is out for a
+moment, and one request is redirected to the foreign origin.`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if cmd.Flags().Changed("report") && f.report == "" {
+				return usagef("--report needs the name of a file")
+			}
+			return f.run(cmd)
+		},
+	}
+	flags := cmd.Flags()
+	flags.IntVar(&f.batch.Requests, "requests", 20_000, "requests in the batch")
+	flags.IntVar(&f.batch.Concurrency, "concurrency", 256, "requests in flight")
+	flags.StringVar(&f.only, "only", "", "run one column only: bearer or xoauth2")
+	flags.BoolVar(&f.json, "json", false, "print one JSON object instead of the table")
+	flags.StringVar(&f.report, "report", "", "write an HTML page with charts to `FILE`")
+	return cmd
+}
+
+func (f *demoFlags) run(cmd *cobra.Command) error {
+	if err := f.check(); err != nil {
+		return err
+	}
+	var cols []*demo.Column
+	for _, s := range demo.Subjects {
+		if f.only != "" && f.only != s.Key {
+			continue
+		}
+		run := f.batch.Through(s)
+		stop := watch(cmd.ErrOrStderr(), s.Name, f.batch.Requests, run.Done)
+		col, err := run.Do(cmd.Context())
+		stop()
+		if err != nil {
+			return err
+		}
+		cols = append(cols, col)
+	}
+	if err := f.print(cmd, cols); err != nil {
+		return err
+	}
+	if f.report == "" {
+		return nil
+	}
+	var page bytes.Buffer
+	if err := demo.WriteReport(&page, f.batch, cols); err != nil {
+		return err
+	}
+	return os.WriteFile(f.report, page.Bytes(), 0o644)
+}
+
+// check finds what is wrong before the batch runs, not after.
+func (f *demoFlags) check() error {
+	if n := f.batch.Requests; n < 1 || n > maxRequests {
+		return usagef("--requests must be from 1 to %d, got %d", maxRequests, n)
+	}
+	if n := f.batch.Concurrency; n < 1 || n > maxConcurrency {
+		return usagef("--concurrency must be from 1 to %d, got %d", maxConcurrency, n)
+	}
+	if f.only != "" && !demo.Known(f.only) {
+		return usagef("--only must be bearer or xoauth2, got %q", f.only)
+	}
+	if f.report == "" {
+		return nil
+	}
+	if info, err := os.Stat(f.report); err == nil && info.IsDir() {
+		return usagef("--report %s: is a folder, not a file", f.report)
+	}
+	if _, err := os.Stat(filepath.Dir(f.report)); err != nil {
+		return usagef("--report: %w", err)
+	}
+	return nil
+}
+
+func (f *demoFlags) print(cmd *cobra.Command, cols []*demo.Column) error {
+	out := cmd.OutOrStdout()
+	if !f.json {
+		return demo.WriteTable(out, cols)
+	}
+	stats := map[string]demo.Stats{}
+	for _, c := range cols {
+		stats[c.Key] = c.Stats
+	}
+	return json.NewEncoder(out).Encode(stats)
+}

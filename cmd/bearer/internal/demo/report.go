@@ -1,0 +1,105 @@
+package demo
+
+import (
+	_ "embed"
+	"fmt"
+	"html/template"
+	"io"
+	"math"
+	"slices"
+	"time"
+)
+
+//go:embed report.html
+var reportHTML string
+
+var reportPage = template.Must(template.New("report").Parse(reportHTML))
+
+// resolution is how many buckets the longest run is divided into, about.
+const resolution = 100
+
+type report struct {
+	Requests, Concurrency          string
+	APIDelay, TokenDelay           string
+	Lifetime, Outage               string
+	RevokeAt, OutageAt, RedirectAt string
+
+	Names  []string
+	Rows   []row
+	Panels []panel
+}
+
+// panel is one figure, a chart for each column, all on the same axes.
+type panel struct {
+	Title, Unit string
+	Legend      []legend
+	Charts      []*chart
+}
+
+type legend struct{ Class, Label string }
+
+// WriteReport writes one HTML page that needs nothing else: no network, no
+// script.
+func WriteReport(w io.Writer, b Batch, cols []*Column) error {
+	var wall time.Duration
+	for _, c := range cols {
+		wall = max(wall, time.Duration(c.Stats.Wall)*time.Millisecond)
+	}
+	wall = max(wall, time.Millisecond) // a batch of nothing but failures may take none
+	width := time.Duration(niceAbove(wall.Seconds()/resolution) * float64(time.Second))
+	buckets := int(math.Ceil(float64(wall) / float64(width)))
+	x := timeAxis(width * time.Duration(buckets))
+
+	all := make([]series, len(cols))
+	low, high, failed, tokens := time.Duration(math.MaxInt64), time.Duration(0), 0, 0
+	for i, c := range cols {
+		all[i] = newSeries(c, width, buckets)
+		for _, q := range all[i].latency {
+			if q != nil {
+				low, high = min(low, q.p50), max(high, q.max)
+			}
+		}
+		failed = max(failed, slices.Max(all[i].failed))
+		tokens = max(tokens, slices.Max(all[i].tokens))
+	}
+	low = max(low, time.Microsecond) // a logarithm is drawn of it
+
+	per := "per " + spell(width)
+	latency := panel{Title: "Latency", Unit: "of requests started in each " + spell(width) + ", logarithmic; a gap: none could start", Legend: []legend{
+		{"p50", "p50"}, {"p99", "p99"}, {"max", "max"},
+	}}
+	fetches := panel{Title: "Token requests", Unit: per, Legend: []legend{{"tokens", "token requests"}}}
+	failures := panel{Title: "Failed requests", Unit: per, Legend: []legend{{"failed", "failed"}}}
+	for i, c := range cols {
+		latency.Charts = append(latency.Charts, latencyChart(x, low, high, width, c, all[i]))
+		fetches.Charts = append(fetches.Charts, countChart("Token requests", "tokens", "token requests", x, tokens, width, c, all[i].tokens))
+		failures.Charts = append(failures.Charts, countChart("Failed requests", "failed", "failed", x, failed, width, c, all[i].failed))
+	}
+	page := report{
+		Requests:    count(b.Requests),
+		Concurrency: count(b.Concurrency),
+		APIDelay:    spell(apiDelay),
+		TokenDelay:  spell(tokenDelay),
+		Lifetime:    spell(b.Lifetime()),
+		Outage:      spell(b.Outage()),
+		RevokeAt:    percent(revokeAt),
+		OutageAt:    percent(outageAt),
+		RedirectAt:  percent(redirectAt),
+		Rows:        rows(cols),
+		Panels:      []panel{latency, fetches, failures},
+	}
+	for _, c := range cols {
+		page.Names = append(page.Names, c.Name)
+	}
+	return reportPage.Execute(w, page)
+}
+
+// spell writes a short time as a person would.
+func spell(d time.Duration) string {
+	if d < time.Second {
+		return fmt.Sprintf("%g ms", ms(d))
+	}
+	return fmt.Sprintf("%g s", d.Seconds())
+}
+
+func percent(fraction float64) string { return fmt.Sprintf("%.0f %%", fraction*100) }

@@ -1,0 +1,68 @@
+package demo
+
+import (
+	"math"
+	"slices"
+	"time"
+)
+
+// waitedAfter is how long a request may be held back without having waited: a
+// loaded machine does not take longer to schedule it, and a token request
+// takes seven times as long.
+const waitedAfter = 20 * time.Millisecond
+
+// Stats are the figures of one run. Latencies are of whole requests, from the
+// call of the client to the last byte of the answer, failed ones too.
+type Stats struct {
+	Requests            int   `json:"requests"`
+	Failed              int   `json:"failed"` // an error, or an answer other than 200
+	Waited              int   `json:"waited"` // held back for a token for more than 20 ms
+	TokenRequests       int   `json:"token_requests"`
+	TokenRequestsOutage int   `json:"token_requests_outage"` // answered with 503
+	P50                 int64 `json:"p50_us"`
+	P99                 int64 `json:"p99_us"`
+	P999                int64 `json:"p999_us"`
+	Max                 int64 `json:"max_us"`
+	Leaked              int   `json:"leaked"` // tokens sent to the other origin
+	Wall                int64 `json:"wall_ms"`
+}
+
+func newStats(samples []sample, calls []tokenCall, leaked int) Stats {
+	st := Stats{Requests: len(samples), TokenRequests: len(calls), Leaked: leaked}
+	latencies := make([]time.Duration, len(samples))
+	var wall time.Duration
+	for i := range samples {
+		s := &samples[i]
+		latencies[i] = s.latency()
+		wall = max(wall, s.end)
+		if s.failed {
+			st.Failed++
+		}
+		if s.held() > waitedAfter {
+			st.Waited++
+		}
+	}
+	for _, c := range calls {
+		if c.refused {
+			st.TokenRequestsOutage++
+		}
+	}
+	slices.Sort(latencies)
+	st.P50 = percentile(latencies, 0.50).Microseconds()
+	st.P99 = percentile(latencies, 0.99).Microseconds()
+	st.P999 = percentile(latencies, 0.999).Microseconds()
+	st.Max = percentile(latencies, 1).Microseconds()
+	st.Wall = wall.Milliseconds()
+	return st
+}
+
+// percentile is the smallest value that at least the fraction p of the sorted
+// values does not exceed (the nearest rank): always one that was measured.
+// It is 0 when there are none.
+func percentile(sorted []time.Duration, p float64) time.Duration {
+	if len(sorted) == 0 {
+		return 0
+	}
+	rank := int(math.Ceil(p * float64(len(sorted))))
+	return sorted[min(max(rank, 1), len(sorted))-1]
+}

@@ -1,0 +1,70 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"example.com/bearer/cmd/bearer/internal/credential"
+	"example.com/bearer/grant"
+)
+
+// prompt asks for a secret, which is not shown while it is typed. Without a
+// terminal it is [credential.ErrNoSecret].
+func prompt(cmd *cobra.Command, question string) (grant.Secret, error) {
+	in, ok := cmd.InOrStdin().(*os.File)
+	if !ok || !term.IsTerminal(int(in.Fd())) {
+		return "", credential.ErrNoSecret
+	}
+	state, err := term.GetState(int(in.Fd()))
+	if err != nil {
+		return "", err
+	}
+	errs := cmd.ErrOrStderr()
+	fmt.Fprint(errs, question)
+	defer fmt.Fprintln(errs) // the one that was typed is not shown either
+
+	type line struct {
+		text []byte
+		err  error
+	}
+	typed := make(chan line, 1)
+	go func() { // ends with the line, or with the program
+		text, err := term.ReadPassword(int(in.Fd()))
+		typed <- line{text, err}
+	}()
+	select {
+	case l := <-typed:
+		if l.err != nil && !errors.Is(l.err, io.EOF) {
+			return "", l.err
+		}
+		return trimSecret(l.text)
+	case <-cmd.Context().Done():
+		// Or the shell would be left without an echo.
+		_ = term.Restore(int(in.Fd()), state)
+		return "", context.Cause(cmd.Context())
+	}
+}
+
+// readSecret reads a secret from a pipe.
+func readSecret(r io.Reader) (grant.Secret, error) {
+	data, err := io.ReadAll(io.LimitReader(r, 64<<10))
+	if err != nil {
+		return "", err
+	}
+	return trimSecret(data)
+}
+
+func trimSecret(text []byte) (grant.Secret, error) {
+	secret := strings.TrimSpace(string(text))
+	if secret == "" {
+		return "", errors.New("the client secret is empty")
+	}
+	return grant.Secret(secret), nil
+}

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"example.com/bearer"
+	"example.com/bearer/grant"
+)
+
+func newRevoke() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "revoke PROVIDER",
+		Short: "Have the server revoke the token, and forget it",
+		Long: `Have the server revoke the refresh token and the access token (RFC 7009), and
+forget them here. If the server does not do it, nothing is forgotten.`,
+		Args: oneProvider,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			s, err := openRemembered(cmd, args[0])
+			if err != nil {
+				return err
+			}
+			return s.revoke(cmd.Context())
+		},
+	}
+	flags := cmd.Flags()
+	flags.String("revoke-url", "", "the server's revocation endpoint, a `URL`")
+	addSecret(flags)
+	flags.SortFlags = false
+	return cmd
+}
+
+func (s *session) revoke(ctx context.Context) error {
+	if s.cred.RevokeURL == "" {
+		return fmt.Errorf("no revocation endpoint is known of %s: give --revoke-url, or forget the token with bearer logout %[1]s", s.cred.Name)
+	}
+	if err := s.needSecret(); err != nil {
+		return err
+	}
+	revoked := 0
+	err := s.vault.Forget(ctx, s.cred, func() (err error) {
+		revoked, err = s.revokeTokens(ctx)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("nothing was forgotten: %w", err)
+	}
+	done := "is revoked and forgotten"
+	if revoked == 0 {
+		done = "had expired, so there was nothing to revoke; it is forgotten"
+	}
+	_, err = fmt.Fprintf(s.cmd.OutOrStdout(), "The token of %s %s.\n", s.cred.Name, done)
+	return err
+}
+
+// revokeTokens revokes what is stored, and says how many tokens that were: the
+// refresh token first, since with it the other could be replaced.
+func (s *session) revokeTokens(ctx context.Context) (revoked int, err error) {
+	t, valid, err := s.vault.Peek(ctx, s.cred)
+	if errors.Is(err, bearer.ErrNotFound) || err == nil && t == nil {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	var unsupported error
+	for _, one := range []struct {
+		token, hint string
+		wanted      bool
+	}{
+		{t.RefreshToken, "refresh_token", t.RefreshToken != ""},
+		{t.AccessToken, "access_token", valid},
+	} {
+		if !one.wanted {
+			continue
+		}
+		err := s.cred.Revoke(ctx, s.secret, one.token, one.hint)
+		refusal, ok := errors.AsType[*grant.Error](err)
+		switch {
+		case err == nil:
+			revoked++
+		case ok && refusal.Code == "unsupported_token_type": // RFC 7009 section 2.2.1: the other may do
+			unsupported = err
+		default:
+			return revoked, err
+		}
+	}
+	if revoked == 0 {
+		return 0, unsupported
+	}
+	return revoked, nil
+}

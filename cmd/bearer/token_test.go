@@ -1,0 +1,151 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"example.com/bearer/bearertest"
+	"example.com/bearer/cmd/bearer/internal/credential"
+)
+
+func TestTokenOfTheApplicationNeedsNoLogin(t *testing.T) {
+	for _, tt := range []struct {
+		provider string
+		auth     string // how the server has to be spoken to
+	}{
+		{"matter", "client_secret_basic"},
+		{"metafy-app", "client_secret_post"},
+		{"acme", "client_secret_basic"},
+	} {
+		t.Run(tt.provider, func(t *testing.T) {
+			w := newWorld(t, bearertest.Config{Clients: []bearertest.Client{
+				{ID: "client", Secret: clientSecret, Auth: []string{tt.auth}, Grants: []string{"client_credentials"}},
+			}})
+			token := w.ok("token", tt.provider, "--token-url", w.Endpoint(bearertest.TokenEndpoint))
+			if strings.Count(token, "\n") != 1 || !w.accepted(token) {
+				t.Errorf("got %q, want one line with a token that the API accepts", token)
+			}
+		})
+	}
+}
+
+// G20, and: a second start within a token's lifetime makes no request.
+func TestAStoredTokenCostsNoRequestAndNoFlags(t *testing.T) {
+	w := newWorld(t, bearertest.Config{})
+	first := w.ok("token", "acme", "--token-url", w.Endpoint(bearertest.TokenEndpoint), "--scope", "read write", "--scope", "more")
+	t.Setenv(clientVariable, "somebody-else") // what is remembered comes first
+	t.Setenv(credential.SecretVariable, "")   // and nothing is to be sent
+	if second := w.ok("token", "acme"); second != first {
+		t.Errorf("got another token, want the stored one")
+	}
+	w.wantTokenRequests(1)
+	if got, want := w.Requests(bearertest.TokenEndpoint)[0].Form.Get("scope"), "read write more"; got != want {
+		t.Errorf("scope: got %q, want %q", got, want)
+	}
+}
+
+func TestTokenForms(t *testing.T) {
+	w := newWorld(t, bearertest.Config{})
+	plain := strings.TrimSpace(w.ok("token", "acme", "--token-url", w.Endpoint(bearertest.TokenEndpoint), "--scope", "read"))
+	if got, want := w.ok("token", "acme", "--header"), "Authorization: Bearer "+plain+"\n"; got != want {
+		t.Errorf("--header: got %q, want %q", got, want)
+	}
+	var got struct {
+		AccessToken string    `json:"access_token"`
+		TokenType   string    `json:"token_type"`
+		Expiry      time.Time `json:"expiry"`
+		Scope       string    `json:"scope"`
+	}
+	if err := json.Unmarshal([]byte(w.ok("token", "acme", "--json")), &got); err != nil {
+		t.Fatal(err)
+	}
+	if left := time.Until(got.Expiry); got.AccessToken != plain || got.TokenType != "Bearer" || got.Scope != "read" || left <= 0 || left > time.Hour {
+		t.Errorf("--json: got type %q, scope %q and %v left, want the same token, Bearer, read, and up to an hour", got.TokenType, got.Scope, left)
+	}
+	w.fails(exitUsage, "--json and --header", "token", "acme", "--json", "--header")
+}
+
+// A token that is about to expire is of no use to what it is printed for.
+func TestAnAlmostExpiredTokenIsRenewed(t *testing.T) {
+	w := newWorld(t, bearertest.Config{TokenLifetime: leastLeft - time.Second})
+	first := w.ok("token", "acme", "--token-url", w.Endpoint(bearertest.TokenEndpoint))
+	w.Update(func(c *bearertest.Config) { c.TokenLifetime = time.Hour })
+	second := w.ok("token", "acme")
+	if second == first {
+		t.Errorf("got the token with less than %v left, want a new one", leastLeft)
+	}
+	if third := w.ok("token", "acme"); third != second {
+		t.Errorf("got another token again, want the one with an hour left")
+	}
+	// When there is no new one, the old one is better than none.
+	w.Update(func(c *bearertest.Config) { c.TokenLifetime = leastLeft - time.Second })
+	last := w.ok("token", "other", "--token-url", w.Endpoint(bearertest.TokenEndpoint))
+	w.Fault(bearertest.TokenEndpoint, bearertest.Fault{Status: 400, Body: `{"error":"invalid_client"}`, Times: -1})
+	if got := w.ok("token", "other"); got != last {
+		t.Errorf("got another token, want the one that is still valid")
+	}
+}
+
+func TestDiscoveryFindsTheEndpoints(t *testing.T) {
+	w := newWorld(t, bearertest.Config{})
+	if token := w.ok("token", "acme", "--issuer", w.URL); !w.accepted(token) {
+		t.Errorf("got a token that the API does not accept")
+	}
+	w.expire("acme")
+	w.ok("token", "acme")
+	if got := w.Counts().Requests[bearertest.MetadataEndpoint]; got != 1 {
+		t.Errorf("metadata requests: got %d, want 1, as the endpoints are remembered", got)
+	}
+	w.fails(exitFailed, "--issuer: ", "token", "other", "--issuer", w.URL+"/another")
+}
+
+func TestTokenWithOtherSettingsIsRefused(t *testing.T) {
+	w := newWorld(t, bearertest.Config{})
+	w.ok("token", "acme", "--token-url", w.Endpoint(bearertest.TokenEndpoint), "--scope", "read")
+	w.fails(exitUsage, "take another name", "token", "acme", "--scope", "write")
+	w.wantTokenRequests(1)
+	w.ok("token", "acme", "--scope", "read") // the same is fine
+	w.wantTokenRequests(1)
+}
+
+// A typing error must not be what is remembered.
+func TestWhatFailedIsNotRemembered(t *testing.T) {
+	w := newWorld(t, bearertest.Config{})
+	w.fails(exitFailed, "invalid_client", "token", "acme", "--token-url", w.Endpoint(bearertest.TokenEndpoint), "--client-id", "typo")
+	if got := w.statuses(); len(got) != 0 {
+		t.Errorf("got %d things remembered, want none", len(got))
+	}
+}
+
+func TestSecretFromAFileAndFromStdin(t *testing.T) {
+	w := newWorld(t, bearertest.Config{})
+	t.Setenv(credential.SecretVariable, "")
+	url := w.Endpoint(bearertest.TokenEndpoint)
+	w.fails(exitFailed, credential.SecretVariable, "token", "acme", "--token-url", url)
+
+	file := filepath.Join(t.TempDir(), "secret")
+	w.fails(exitFailed, "no such file", "token", "acme", "--token-url", url, "--client-secret-file", file)
+	if err := os.WriteFile(file, []byte("\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w.fails(exitFailed, "is empty", "token", "acme", "--token-url", url, "--client-secret-file", file)
+	if err := os.WriteFile(file, []byte(clientSecret+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(filepath.Dir(file))
+	w.ok("token", "acme", "--token-url", url, "--client-secret-file", "secret")
+	w.expire("acme")
+	t.Chdir(t.TempDir())
+	w.ok("token", "acme") // the file is remembered, from everywhere
+
+	var out, errs strings.Builder
+	args := []string{"token", "piped", "--token-url", url, "--client-secret-file", "-"}
+	if got := run(t.Context(), args, strings.NewReader(clientSecret+"\n"), &out, &errs); got != exitOK {
+		t.Errorf("secret from stdin: got status %d and %q, want 0", got, errs.String())
+	}
+	w.fails(exitFailed, "client secret is empty", "token", "nothing", "--token-url", url, "--client-secret-file", "-")
+}

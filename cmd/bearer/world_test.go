@@ -1,0 +1,180 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/zalando/go-keyring"
+
+	"example.com/bearer/bearertest"
+	"example.com/bearer/cmd/bearer/internal/credential"
+	"example.com/bearer/cmd/bearer/internal/vault"
+)
+
+// A world is a server and a home of the program's own.
+type world struct {
+	*testing.T
+	*bearertest.Server
+}
+
+const clientSecret = "canary-client-secret"
+
+// newWorld has a server with one client, whose id and secret are in the
+// environment, as they would be for a script.
+func newWorld(t *testing.T, cfg bearertest.Config) *world {
+	t.Helper()
+	keyring.MockInit()
+	if cfg.Clients == nil {
+		cfg.Clients = []bearertest.Client{{ID: "client", Secret: clientSecret}}
+	}
+	t.Setenv(vault.FolderVariable, t.TempDir())
+	t.Setenv(storeVariable, vault.Dir)
+	t.Setenv(clientVariable, "client")
+	t.Setenv(credential.SecretVariable, clientSecret)
+	return &world{t, bearertest.Start(t, cfg)}
+}
+
+// ok runs a command that has to work, and returns its stdout.
+func (w *world) ok(args ...string) string {
+	w.Helper()
+	status, stdout, stderr := exec(w.T, args...)
+	if status != exitOK {
+		w.Fatalf("%q: got status %d and stderr %q, want 0", args, status, stderr)
+	}
+	return stdout
+}
+
+// fails runs a command that has to fail with one line that has want in it.
+func (w *world) fails(status int, want string, args ...string) {
+	w.Helper()
+	got, stdout, stderr := exec(w.T, args...)
+	if got != status || stdout != "" || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, want) {
+		w.Errorf("%q: got status %d, stdout %q, stderr %q; want status %d, nothing, and one line with %q", args, got, stdout, stderr, status, want)
+	}
+}
+
+// endpoints are the flags of a provider that is at the world's server.
+func (w *world) endpoints() []string {
+	return []string{
+		"--token-url", w.Endpoint(bearertest.TokenEndpoint),
+		"--auth-url", w.Endpoint(bearertest.AuthorizeEndpoint),
+		"--revoke-url", w.Endpoint(bearertest.RevokeEndpoint),
+	}
+}
+
+// login runs bearer login and is the browser: it follows the page that is
+// printed.
+func (w *world) login(args ...string) (status int, stdout, stderr string) {
+	w.Helper()
+	r, errs := io.Pipe()
+	said := make(chan string)
+	go func() { // ends when the command has ended and errs is closed
+		var all strings.Builder
+		lines := bufio.NewScanner(r)
+		for lines.Scan() {
+			all.WriteString(lines.Text() + "\n")
+			if strings.HasPrefix(lines.Text(), "http") {
+				go browse(w.T, lines.Text())
+			}
+		}
+		said <- all.String()
+	}()
+	var out bytes.Buffer
+	status = run(w.Context(), append([]string{"login", "--no-browser"}, args...), strings.NewReader(""), &out, errs)
+	errs.Close()
+	return status, out.String(), <-said
+}
+
+func browse(t *testing.T, page string) {
+	resp, err := http.Get(page)
+	if err != nil {
+		t.Errorf("the browser: %v", err)
+		return
+	}
+	resp.Body.Close()
+}
+
+// loggedIn is login that has to work.
+func (w *world) loggedIn(args ...string) (stdout string) {
+	w.Helper()
+	status, stdout, stderr := w.login(args...)
+	if status != exitOK {
+		w.Fatalf("login %q: got status %d and stderr %q, want 0", args, status, stderr)
+	}
+	return stdout
+}
+
+func (w *world) wantTokenRequests(n int) {
+	w.Helper()
+	if got := w.Counts().TokenRequests(); got != n {
+		w.Errorf("token requests: got %d, want %d", got, n)
+	}
+}
+
+// accepted reports whether the API takes the token.
+func (w *world) accepted(token string) bool {
+	w.Helper()
+	req, err := http.NewRequestWithContext(w.Context(), http.MethodGet, w.Endpoint(bearertest.APIEndpoint), nil)
+	if err != nil {
+		w.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+strings.TrimSpace(token))
+	resp, err := w.Client().Do(req)
+	if err != nil {
+		w.Fatal(err)
+	}
+	resp.Body.Close()
+	return resp.StatusCode == http.StatusOK
+}
+
+// statuses is what bearer status --json prints.
+func (w *world) statuses() (all []status) {
+	w.Helper()
+	if err := json.Unmarshal([]byte(w.ok("status", "--json")), &all); err != nil {
+		w.Fatal(err)
+	}
+	return all
+}
+
+// expire makes the stored token one that has expired, with the refresh token it had.
+func (w *world) expire(name string) {
+	w.Helper()
+	v, err := vault.Open()
+	if err != nil {
+		w.Fatal(err)
+	}
+	c, _, err := v.Find(w.Context(), name)
+	if err != nil {
+		w.Fatal(err)
+	}
+	s, key := v.Store(c)
+	data, err := s.Get(w.Context(), key)
+	if err != nil {
+		w.Fatal(err)
+	}
+	var fields map[string]any
+	if err := json.Unmarshal(data, &fields); err != nil {
+		w.Fatal(err)
+	}
+	fields["expiry"] = "2001-01-01T00:00:00Z"
+	if data, err = json.Marshal(fields); err == nil {
+		err = s.Put(w.Context(), key, data)
+	}
+	if err != nil {
+		w.Fatal(err)
+	}
+}
+
+// TestMain lets a test run the program as a process: this binary is it.
+func TestMain(m *testing.M) {
+	if os.Getenv("BEARER_TEST_IS_PROGRAM") != "" {
+		main()
+	}
+	os.Exit(m.Run())
+}
