@@ -3,9 +3,9 @@
 // [Transport] is an [http.RoundTripper]. It is put into an existing
 // [http.Client], or under a generated API client:
 //
-//	source := &matter.Source{ClientID: "id", ClientSecret: "secret"}
+//	app := matter.App{ClientID: "id", ClientSecret: "secret"}
 //	client := &http.Client{Transport: &bearer.Transport{
-//		Source: source,
+//		Source: app.Source(),
 //		Hosts:  matter.Hosts,
 //	}}
 //	resp, err := client.Get("https://api.thisismatter.com/v1/funds")

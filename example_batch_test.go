@@ -20,11 +20,11 @@ func Example_batch() {
 	server := newMatter()
 	defer server.Close()
 
-	source := matter.Source{
+	source := matter.App{
 		ClientID:     "client",
 		ClientSecret: "secret",
 		Server:       grant.Server{Transport: server.Transport()}, // in your program: leave it out
-	}
+	}.Source()
 	client := &http.Client{Transport: &bearer.Transport{
 		Source: source,
 		Base:   server.Transport(), // in your program: leave it out

@@ -19,13 +19,13 @@ func Example_metafy() {
 	server := newMetafy()
 	defer server.Close()
 	ctx := context.Background()
-	user := metafy.User{
+	user := metafy.App{
 		ClientID:     "client",
 		ClientSecret: "secret",
 		RedirectURL:  "https://app.example.com/callback",
 		Scopes:       []string{"profile"},
 		Server:       grant.Server{Transport: server.Transport()}, // in your program: leave it out
-	}
+	}.User()
 
 	// The login. Package login does these steps for a program or a web application.
 	state, verifier := oauth2.GenerateVerifier(), oauth2.GenerateVerifier()

@@ -25,7 +25,7 @@ type AuthorizationCode struct {
 	ClientID string     // empty: the ID of Auth
 	Auth     ClientAuth // nil: None, for a public client
 
-	RedirectURL string     // where the browser comes back to, as it is registered; empty if only one is
+	RedirectURL string     // where the browser comes back to; required for a login, exactly as it is registered
 	Scopes      []string   // empty: what the server gives by default
 	Audience    string     // for servers that want to know what the token is for, such as Auth0
 	Resource    []string   // the same by RFC 8707: absolute URLs
@@ -58,15 +58,13 @@ func (a AuthorizationCode) AuthCodeURL(state, verifier string) (string, error) {
 	if err := a.target().add(query); err != nil {
 		return "", err
 	}
+	if err := a.checkLogin(verifier); err != nil {
+		return "", err
+	}
 	for name, value := range map[string]string{
 		"response_type": "code", "client_id": id, "redirect_uri": a.RedirectURL, "state": state,
 	} {
-		if value != "" {
-			query.Set(name, value)
-		}
-	}
-	if err := a.checkVerifier(verifier); err != nil {
-		return "", err
+		query.Set(name, value)
 	}
 	if !a.NoPKCE {
 		query.Set("code_challenge", oauth2.S256ChallengeFromVerifier(verifier))
@@ -88,13 +86,10 @@ func (a AuthorizationCode) Exchange(ctx context.Context, code, verifier string) 
 	if code == "" {
 		return nil, errors.New("grant: Exchange: code is empty; give the one from Callback")
 	}
-	if err := a.checkVerifier(verifier); err != nil {
+	if err := a.checkLogin(verifier); err != nil {
 		return nil, err
 	}
-	params := url.Values{"grant_type": {"authorization_code"}, "code": {code}}
-	if a.RedirectURL != "" {
-		params.Set("redirect_uri", a.RedirectURL)
-	}
+	params := url.Values{"grant_type": {"authorization_code"}, "code": {code}, "redirect_uri": {a.RedirectURL}}
 	if !a.NoPKCE {
 		params.Set("code_verifier", verifier)
 	}
@@ -164,8 +159,13 @@ func client(kind, id string, auth ClientAuth) (string, ClientAuth, error) {
 	return id, auth, nil
 }
 
-// checkVerifier holds the verifier to RFC 7636 section 4.1: one that is too short can be guessed.
-func (a AuthorizationCode) checkVerifier(verifier string) error {
+// checkLogin checks what both steps of a login send. A server may do without RedirectURL if only
+// one is registered, but it is what servers compare exactly (RFC 9700 section 4.1.3), so it is
+// always said. The verifier is held to RFC 7636 section 4.1: one that is too short can be guessed.
+func (a AuthorizationCode) checkLogin(verifier string) error {
+	if a.RedirectURL == "" {
+		return errors.New("grant: AuthorizationCode.RedirectURL is empty; set it to the one that is registered")
+	}
 	if a.NoPKCE {
 		switch a.Auth.(type) {
 		case nil, None, *None:

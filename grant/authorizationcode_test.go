@@ -33,7 +33,7 @@ func TestAuthCodeURL(t *testing.T) {
 // The client's id need not be said twice.
 func TestClientIDComesFromAuth(t *testing.T) {
 	for _, auth := range []ClientAuth{basic, Post{ID: "id"}, None{ID: "id"}, PrivateKeyJWT{ID: "id"}, ClientSecretJWT{ID: "id"}, &TLS{ID: "id"}} {
-		got, err := AuthorizationCode{Server: Server{AuthURL: "https://auth.test/"}, Auth: auth}.AuthCodeURL("s", oauth2.GenerateVerifier())
+		got, err := AuthorizationCode{Server: Server{AuthURL: "https://auth.test/"}, Auth: auth, RedirectURL: "https://app.test/"}.AuthCodeURL("s", oauth2.GenerateVerifier())
 		if err != nil || !strings.Contains(got, "client_id=id&") {
 			t.Errorf("%T: got %s and %v, want client_id=id", auth, got, err)
 		}
@@ -44,7 +44,7 @@ func TestClientIDComesFromAuth(t *testing.T) {
 
 func TestAuthCodeURLThatWouldBeUnsafe(t *testing.T) {
 	verifier := oauth2.GenerateVerifier()
-	good := AuthorizationCode{Server: Server{AuthURL: "https://auth.test/"}, ClientID: "id"}
+	good := AuthorizationCode{Server: Server{AuthURL: "https://auth.test/"}, ClientID: "id", RedirectURL: "https://app.test/"}
 	for _, row := range []struct {
 		change          func(*AuthorizationCode)
 		state, verifier string
@@ -56,6 +56,7 @@ func TestAuthCodeURLThatWouldBeUnsafe(t *testing.T) {
 		{func(a *AuthorizationCode) { a.ClientID = "" }, "s", verifier, "AuthorizationCode.ClientID is empty"},
 		{func(a *AuthorizationCode) { a.Auth = Basic{ID: "other", Secret: "s3cret"} }, "s", verifier, `ClientID is "id" and Auth's ID is "other"`},
 		{func(a *AuthorizationCode) { a.Params = url.Values{"state": {"x"}} }, "s", verifier, `Params has "state"`},
+		{func(a *AuthorizationCode) { a.RedirectURL = "" }, "s", verifier, "AuthorizationCode.RedirectURL is empty"},
 		{func(*AuthorizationCode) {}, "", verifier, "state is empty"},
 		{func(*AuthorizationCode) {}, "s", "", "the verifier is not 43 to 128"},
 		{func(*AuthorizationCode) {}, "s", "short-canary", "the verifier is not 43 to 128"},
@@ -74,11 +75,15 @@ func TestAuthCodeURLThatWouldBeUnsafe(t *testing.T) {
 	}
 }
 
-func TestExchangeNeedsACode(t *testing.T) {
-	_, err := AuthorizationCode{ClientID: "id"}.Exchange(t.Context(), "", oauth2.GenerateVerifier())
+func TestExchangeNeedsWhatTheLoginHad(t *testing.T) {
+	flow := AuthorizationCode{ClientID: "id", RedirectURL: "https://app.test/"}
+	_, err := flow.Exchange(t.Context(), "", oauth2.GenerateVerifier())
 	wantText(t, err, "code is empty")
-	_, err = AuthorizationCode{ClientID: "id"}.Exchange(t.Context(), "code", "")
+	_, err = flow.Exchange(t.Context(), "code", "")
 	wantText(t, err, "the verifier is not")
+	flow.RedirectURL = ""
+	_, err = flow.Exchange(t.Context(), "code", oauth2.GenerateVerifier())
+	wantText(t, err, "AuthorizationCode.RedirectURL is empty")
 }
 
 // Whatever comes back: a code only with the right state and issuer, else an error on one line.

@@ -28,3 +28,8 @@ func (c ClientCredentials) Token(ctx context.Context) (*oauth2.Token, error) {
 	}
 	return c.Server.redeem(ctx, c.Auth, params, "")
 }
+
+// Revoke makes the server forget a token, see [Server.Revoke].
+func (c ClientCredentials) Revoke(ctx context.Context, token, hint string) error {
+	return c.Server.Revoke(ctx, c.Auth, token, hint)
+}

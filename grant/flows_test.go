@@ -264,6 +264,26 @@ func TestRevoke(t *testing.T) {
 	}
 }
 
+// A client revokes a token that it got in its own name, with the secret that got it.
+func TestRevokeOfTheClientsOwnToken(t *testing.T) {
+	srv, server := start(t, bearertest.Config{})
+	own := grant.ClientCredentials{Server: server, Auth: grant.Basic{ID: "client", Secret: "secret"}}
+	token, err := own.Token(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := own.Revoke(t.Context(), token.AccessToken, "access_token"); err != nil {
+		t.Error(err)
+	}
+	if n := srv.Counts().Revoked; n != 1 {
+		t.Errorf("got %d tokens revoked, want 1", n)
+	}
+	own.Auth = nil
+	if err := own.Revoke(t.Context(), token.AccessToken, ""); err == nil || !strings.Contains(err.Error(), "Auth is nil") {
+		t.Errorf("no Auth: got %v, want an error that names it", err)
+	}
+}
+
 // Each client authentication is accepted, twice in a row and after a retry: a jti is never sent
 // twice, or the server would refuse it.
 func TestClientAuthentication(t *testing.T) {

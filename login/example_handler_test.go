@@ -28,12 +28,12 @@ func ExampleHandler() {
 	h := &login.Handler{
 		RedirectURL: "https://app.example.com/login/callback",
 		Flow: func(redirectURL string) login.Flow {
-			return matrica.User{
+			return matrica.App{
 				ClientID:     "client",
 				ClientSecret: "secret", // only if the application is "Private"
 				RedirectURL:  redirectURL,
 				Server:       matricaAt(srv), // a program leaves this out
-			}
+			}.User()
 		},
 		Key: "K7Yb0tPq3nX9wE1sU6aD4hJ8kL2mR5vC", // a program gets it from where it keeps its secrets
 		Done: func(w http.ResponseWriter, r *http.Request, token *oauth2.Token) {

@@ -10,7 +10,7 @@ import (
 )
 
 // A Flow is the part of an authorization code grant that goes through the user's browser.
-// [grant.AuthorizationCode] is one, and so is each provider's.
+// [grant.AuthorizationCode] is one.
 type Flow interface {
 	AuthCodeURL(state, verifier string) (string, error)
 	Callback(query url.Values, state string) (code string, err error)

@@ -16,7 +16,7 @@ import (
 	"example.com/bearer/providers/metafy"
 )
 
-var _ = []Flow{grant.AuthorizationCode{}, matrica.User{}, metafy.User{}}
+var _ = []Flow{grant.AuthorizationCode{}, matrica.App{}.User(), metafy.App{}.User()}
 
 // codeFlow is a grant of srv.
 func codeFlow(srv *bearertest.Server) func(string) Flow {

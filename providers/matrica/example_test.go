@@ -11,11 +11,11 @@ import (
 
 // A login: send the browser to AuthCodeURL, read what comes back with Callback, then call Exchange
 // within a minute. The state and the verifier are kept in the browser's session meanwhile.
-func ExampleUser() {
-	user := matrica.User{
+func ExampleApp_User() {
+	user := matrica.App{
 		ClientID:    "application",
 		RedirectURL: "https://app.example.com/callback",
-	}
+	}.User()
 	verifier := oauth2.GenerateVerifier()
 	address, err := user.AuthCodeURL("random-state", verifier)
 	if err != nil {

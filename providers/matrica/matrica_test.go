@@ -37,7 +37,7 @@ func start(t *testing.T, client bearertest.Client, consent bearertest.Consent) (
 }
 
 // login is what a browser and an application do together.
-func login(t *testing.T, srv *bearertest.Server, user matrica.User) (code, verifier string, err error) {
+func login(t *testing.T, srv *bearertest.Server, user grant.AuthorizationCode) (code, verifier string, err error) {
 	t.Helper()
 	verifier = oauth2.GenerateVerifier()
 	address, err := user.AuthCodeURL("the-state", verifier)
@@ -64,15 +64,16 @@ func login(t *testing.T, srv *bearertest.Server, user matrica.User) (code, verif
 func TestLoginRefreshRevokeAsDocumented(t *testing.T) {
 	for _, row := range []struct {
 		client bearertest.Client
-		user   matrica.User
+		app    matrica.App
 	}{
-		{bearertest.Client{}, matrica.User{}},
-		{bearertest.Client{Secret: secret, Auth: []string{"client_secret_post"}}, matrica.User{ClientSecret: secret}},
-		{bearertest.Client{Secret: secret, Auth: []string{"client_secret_post"}}, matrica.User{SecretFunc: func(context.Context) (string, error) { return secret, nil }}},
+		{bearertest.Client{}, matrica.App{}},
+		{bearertest.Client{Secret: secret, Auth: []string{"client_secret_post"}}, matrica.App{ClientSecret: secret}},
+		{bearertest.Client{Secret: secret, Auth: []string{"client_secret_post"}}, matrica.App{SecretFunc: func(context.Context) (string, error) { return secret, nil }}},
 	} {
 		srv, server := start(t, row.client, bearertest.ConsentApprove)
-		user := row.user
-		user.ClientID, user.RedirectURL, user.Server = "id", "https://app.test/callback", server
+		app := row.app
+		app.ClientID, app.RedirectURL, app.Server = "id", "https://app.test/callback", server
+		user := app.User()
 		code, verifier, err := login(t, srv, user)
 		if err != nil {
 			t.Fatal(err)
@@ -113,7 +114,7 @@ func TestLoginRefreshRevokeAsDocumented(t *testing.T) {
 
 func TestLoginThatFails(t *testing.T) {
 	srv, server := start(t, bearertest.Client{}, bearertest.ConsentDeny)
-	user := matrica.User{ClientID: "id", RedirectURL: "https://app.test/callback", Server: server}
+	user := matrica.App{ClientID: "id", RedirectURL: "https://app.test/callback", Server: server}.User()
 	if _, _, err := login(t, srv, user); !errors.Is(err, grant.ErrAccessDenied) {
 		t.Errorf("declined: got %v, want ErrAccessDenied", err)
 	}
@@ -123,17 +124,10 @@ func TestLoginThatFails(t *testing.T) {
 	if _, err := user.Token(t.Context()); !errors.Is(err, grant.ErrLoginRequired) {
 		t.Errorf("no login: got %v, want ErrLoginRequired", err)
 	}
-	user.RedirectURL = ""
-	if _, err := user.AuthCodeURL("s", oauth2.GenerateVerifier()); err == nil || !strings.Contains(err.Error(), "matrica: User.RedirectURL is empty") {
-		t.Errorf("no RedirectURL: got %v, want an error that names it", err)
-	}
-	if _, err := user.Exchange(t.Context(), "code", oauth2.GenerateVerifier()); err == nil || !strings.Contains(err.Error(), "matrica: User.RedirectURL is empty") {
-		t.Errorf("no RedirectURL at the exchange: got %v, want an error that names it", err)
-	}
 
 	synctest.Test(t, func(t *testing.T) {
 		srv, server := start(t, bearertest.Client{}, bearertest.ConsentApprove)
-		user := matrica.User{ClientID: "id", RedirectURL: "https://app.test/callback", Server: server}
+		user := matrica.App{ClientID: "id", RedirectURL: "https://app.test/callback", Server: server}.User()
 		code, verifier, err := login(t, srv, user)
 		if err != nil {
 			t.Fatal(err)
@@ -145,16 +139,16 @@ func TestLoginThatFails(t *testing.T) {
 	})
 }
 
-func TestUserShowsNoSecret(t *testing.T) {
-	for _, verb := range []string{"%v", "%+v", "%#v"} {
-		if got := fmt.Sprintf(verb, matrica.User{ClientID: "id", ClientSecret: secret}); strings.Contains(got, "canary") {
-			t.Errorf("%s: got %s, want no secret in it", verb, got)
+func TestNoSecretIsShown(t *testing.T) {
+	_, server := start(t, bearertest.Client{Secret: "another"}, bearertest.ConsentApprove)
+	app := matrica.App{ClientID: "id", ClientSecret: secret, Server: server}
+	_, err := app.User().Refresh(t.Context(), &oauth2.Token{RefreshToken: "canary-refresh"})
+	for _, value := range []any{app, app.User(), err} {
+		if got := fmt.Sprintf("%v %+v %#v", value, value, value); strings.Contains(got, "canary") {
+			t.Errorf("got %s, want no secret in it", got)
 		}
 	}
-	_, server := start(t, bearertest.Client{Secret: "another"}, bearertest.ConsentApprove)
-	user := matrica.User{ClientID: "id", ClientSecret: secret, Server: server}
-	_, err := user.Refresh(t.Context(), &oauth2.Token{RefreshToken: "canary-refresh"})
-	if err == nil || strings.Contains(fmt.Sprintf("%v %+v %#v", err, err, err), "canary") {
-		t.Errorf("got %v, want an error without a secret", err)
+	if err == nil {
+		t.Error("wrong secret: got no error, want one")
 	}
 }

@@ -11,17 +11,17 @@ import (
 )
 
 // The source goes into a bearer.Transport, with Hosts, so that the token goes nowhere else.
-func ExampleSource() {
+func ExampleApp_Source() {
 	fake := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprint(w, `{"access_token":"token","expires_in":3600,"token_type":"Bearer"}`)
 	}))
 	defer fake.Close()
 
-	source := matter.Source{
+	source := matter.App{
 		ClientID:     "client",
 		ClientSecret: "s3cret",
 		Server:       grant.Server{TokenURL: fake.URL}, // leave it out to reach Matter itself
-	}
+	}.Source()
 	token, err := source.Token(context.Background())
 	if err != nil {
 		fmt.Println(err)

@@ -1,4 +1,4 @@
-// Package matter gets tokens for the Matter Partner API.
+// Package matter gets tokens for the Matter Partner API: [App.Source].
 //
 // Matter documents one way to a token: a POST to [TokenURL] with the client's id and secret by
 // HTTP Basic. No body is documented; this package sends grant_type=client_credentials, as RFC 6749
@@ -7,14 +7,13 @@
 //
 // Not documented, and so not known: scopes, revocation, and whether the server decodes the
 // form-encoding that RFC 6749 section 2.3.1 has for Basic. That matters only to ids and secrets
-// with characters other than letters, digits and "-._~"; if yours are refused, use
-// [grant.ClientCredentials] with [grant.Basic] and its Raw.
+// with characters other than letters, digits and "-._~"; if yours are refused, give the source
+// another Auth: a [grant.Basic] with Raw.
 package matter
 
 import (
+	"cmp"
 	"context"
-
-	"golang.org/x/oauth2"
 
 	"example.com/bearer/grant"
 )
@@ -25,9 +24,8 @@ const TokenURL = "https://api.thisismatter.com/auth/v1/token"
 // Hosts are the API's hosts, for bearer.Transport.Hosts: only they get the token.
 var Hosts = []string{"api.thisismatter.com"}
 
-// Source asks Matter for tokens. It is a bearer.Source; each call of Token costs a request. It
-// may be used by any number of goroutines.
-type Source struct {
+// App is a client as Matter knows it.
+type App struct {
 	ClientID     string                                // required
 	ClientSecret grant.Secret                          // exactly one of ClientSecret and SecretFunc is set
 	SecretFunc   func(context.Context) (string, error) // asked for each attempt
@@ -37,14 +35,12 @@ type Source struct {
 	Server grant.Server
 }
 
-// Token asks for a new token. A refusal is a [*grant.Error].
-func (s Source) Token(ctx context.Context) (*oauth2.Token, error) {
-	server := s.Server
-	if server.TokenURL == "" {
-		server.TokenURL = TokenURL
-	}
+// Source gives tokens in the name of the client.
+func (a App) Source() grant.ClientCredentials {
+	server := a.Server
+	server.TokenURL = cmp.Or(server.TokenURL, TokenURL)
 	return grant.ClientCredentials{
 		Server: server,
-		Auth:   grant.Basic{ID: s.ClientID, Secret: s.ClientSecret, SecretFunc: s.SecretFunc},
-	}.Token(ctx)
+		Auth:   grant.Basic{ID: a.ClientID, Secret: a.ClientSecret, SecretFunc: a.SecretFunc},
+	}
 }

@@ -18,12 +18,12 @@ func (f roundTripFunc) RoundTrip(r *http.Request) (*http.Response, error) { retu
 func TestTokenAsDocumented(t *testing.T) {
 	var got *http.Request
 	var body []byte
-	source := Source{ClientID: "id", ClientSecret: "s3cret", Server: grant.Server{Transport: roundTripFunc(func(r *http.Request) (*http.Response, error) {
+	source := App{ClientID: "id", ClientSecret: "s3cret", Server: grant.Server{Transport: roundTripFunc(func(r *http.Request) (*http.Response, error) {
 		got = r
 		body, _ = io.ReadAll(r.Body)
 		return &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {"application/json"}},
 			Body: io.NopCloser(strings.NewReader(`{"access_token":"at","expires_in":3600,"token_type":"Bearer"}`))}, nil
-	})}}
+	})}}.Source()
 	tok, err := source.Token(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -40,10 +40,11 @@ func TestTokenAsDocumented(t *testing.T) {
 	}
 }
 
-func TestSourceShowsNoSecret(t *testing.T) {
-	for _, verb := range []string{"%v", "%+v", "%#v"} {
-		if got := fmt.Sprintf(verb, Source{ClientID: "id", ClientSecret: "canary"}); strings.Contains(got, "canary") {
-			t.Errorf("%s: got %s, want no secret in it", verb, got)
+func TestNoSecretIsShown(t *testing.T) {
+	app := App{ClientID: "id", ClientSecret: "canary"}
+	for _, value := range []any{app, app.Source()} {
+		if got := fmt.Sprintf("%v %+v %#v", value, value, value); strings.Contains(got, "canary") {
+			t.Errorf("got %s, want no secret in it", got)
 		}
 	}
 }

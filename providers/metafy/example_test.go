@@ -10,7 +10,7 @@ import (
 )
 
 // The application's own token, from the first request to its revocation.
-func ExampleSource() {
+func ExampleApp_Owner() {
 	fake, err := bearertest.NewServer(bearertest.Config{})
 	if err != nil {
 		fmt.Println(err)
@@ -18,23 +18,23 @@ func ExampleSource() {
 	}
 	defer fake.Close()
 
-	source := metafy.Source{
+	owner := metafy.App{
 		ClientID:     "client",
 		ClientSecret: "secret",
 		Server: grant.Server{ // leave it out to reach Metafy itself
 			TokenURL:  fake.Endpoint(bearertest.TokenEndpoint),
 			RevokeURL: fake.Endpoint(bearertest.RevokeEndpoint),
 		},
-	}
+	}.Owner()
 	ctx := context.Background()
-	token, err := source.Token(ctx)
+	token, err := owner.Token(ctx)
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 	fmt.Println(token.Type(), token.ExpiresIn)
 
-	err = source.Revoke(ctx, token.AccessToken, "access_token")
+	err = owner.Revoke(ctx, token.AccessToken, "access_token")
 	fmt.Println("revoked:", err == nil && fake.Counts().Revoked == 1)
 	// Output:
 	// Bearer 3600

@@ -1,5 +1,5 @@
-// Package metafy gets tokens for Metafy: [User] in the name of a user who consents, [Source] in
-// the name of the application's owner.
+// Package metafy gets tokens for Metafy: [App.User] in the name of a user who consents, [App.Owner]
+// in the name of the application's owner.
 //
 // Metafy takes the client's id and secret as parameters, never by HTTP Basic. It recommends the
 // state parameter; this package always sends and checks it. PKCE is not documented; its parameters
@@ -13,8 +13,6 @@ package metafy
 import (
 	"cmp"
 	"context"
-
-	"golang.org/x/oauth2"
 
 	"example.com/bearer/grant"
 )
@@ -30,13 +28,12 @@ const (
 // than this one; if your part of the API is elsewhere, give Transport your own list.
 var Hosts = []string{"metafy.gg"}
 
-// Source asks Metafy for tokens of the application's owner, by client_credentials. There is no
-// refresh token: the next token is asked for in the same way. It is a bearer.Source; each call of
-// Token costs a request. It may be used by any number of goroutines.
-type Source struct {
+// App is an application as it is registered with Metafy.
+type App struct {
 	ClientID     string                                // required
 	ClientSecret grant.Secret                          // exactly one of ClientSecret and SecretFunc is set
 	SecretFunc   func(context.Context) (string, error) // asked for each attempt
+	RedirectURL  string                                // required for a user's login: the one that is registered
 	Scopes       []string                              // empty: what Metafy gives by default
 
 	// Server changes how Metafy is reached: another Transport or Timeout, or endpoints of a test's
@@ -44,27 +41,25 @@ type Source struct {
 	Server grant.Server
 }
 
-// Token asks for a new token. A refusal is a [*grant.Error].
-func (s Source) Token(ctx context.Context) (*oauth2.Token, error) {
-	return grant.ClientCredentials{
-		Server: endpoints(s.Server),
-		Auth:   s.auth(),
-		Scopes: s.Scopes,
-	}.Token(ctx)
+// User gives tokens in the name of a user, from the login to the revocation.
+func (a App) User() grant.AuthorizationCode {
+	return grant.AuthorizationCode{Server: a.server(), Auth: a.auth(), RedirectURL: a.RedirectURL, Scopes: a.Scopes}
 }
 
-// Revoke makes Metafy forget a token. hint is "access_token", "refresh_token" or empty.
-func (s Source) Revoke(ctx context.Context, token, hint string) error {
-	return endpoints(s.Server).Revoke(ctx, s.auth(), token, hint)
+// Owner gives tokens in the name of the application's owner. There is no refresh token: the next
+// token is asked for in the same way.
+func (a App) Owner() grant.ClientCredentials {
+	return grant.ClientCredentials{Server: a.server(), Auth: a.auth(), Scopes: a.Scopes}
 }
 
-func (s Source) auth() grant.ClientAuth {
-	return grant.Post{ID: s.ClientID, Secret: s.ClientSecret, SecretFunc: s.SecretFunc}
-}
-
-func endpoints(server grant.Server) grant.Server {
+func (a App) server() grant.Server {
+	server := a.Server
 	server.AuthURL = cmp.Or(server.AuthURL, AuthURL)
 	server.TokenURL = cmp.Or(server.TokenURL, TokenURL)
 	server.RevokeURL = cmp.Or(server.RevokeURL, RevokeURL)
 	return server
+}
+
+func (a App) auth() grant.ClientAuth {
+	return grant.Post{ID: a.ClientID, Secret: a.ClientSecret, SecretFunc: a.SecretFunc}
 }

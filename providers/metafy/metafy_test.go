@@ -33,7 +33,7 @@ func start(t *testing.T) (*bearertest.Server, grant.Server) {
 // What Metafy documents for a user: parameters instead of Basic, refresh, revocation with a hint.
 func TestUserFromLoginToRevocation(t *testing.T) {
 	srv, server := start(t)
-	user := metafy.User{ClientID: "id", ClientSecret: secret, RedirectURL: "https://app.test/callback", Scopes: []string{"a", "b"}, Server: server}
+	user := metafy.App{ClientID: "id", ClientSecret: secret, RedirectURL: "https://app.test/callback", Scopes: []string{"a", "b"}, Server: server}.User()
 	verifier := oauth2.GenerateVerifier()
 	address, err := user.AuthCodeURL("the-state", verifier)
 	if err != nil {
@@ -91,27 +91,20 @@ func TestUserFromLoginToRevocation(t *testing.T) {
 			t.Errorf("%s: want id and secret as parameters, and no Authorization", r.Path)
 		}
 	}
-	user.RedirectURL = ""
-	if _, err := user.AuthCodeURL("s", verifier); err == nil || !strings.Contains(err.Error(), "metafy: User.RedirectURL is empty") {
-		t.Errorf("no RedirectURL: got %v, want an error that names it", err)
-	}
-	if _, err := user.Exchange(t.Context(), "code", oauth2.GenerateVerifier()); err == nil || !strings.Contains(err.Error(), "metafy: User.RedirectURL is empty") {
-		t.Errorf("no RedirectURL at the exchange: got %v, want an error that names it", err)
-	}
 }
 
 // The application's own token: client_credentials, an optional scope, no refresh token.
-func TestSourceAsDocumented(t *testing.T) {
+func TestOwnerAsDocumented(t *testing.T) {
 	srv, server := start(t)
-	source := metafy.Source{ClientID: "id", ClientSecret: secret, Scopes: []string{"a"}, Server: server}
-	token, err := source.Token(t.Context())
+	owner := metafy.App{ClientID: "id", ClientSecret: secret, Scopes: []string{"a"}, Server: server}.Owner()
+	token, err := owner.Token(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	if token.RefreshToken != "" || token.Extra("scope") != "a" {
 		t.Errorf("got scope %v, want a and no refresh token", token.Extra("scope"))
 	}
-	if err := source.Revoke(t.Context(), token.AccessToken, "access_token"); err != nil {
+	if err := owner.Revoke(t.Context(), token.AccessToken, "access_token"); err != nil {
 		t.Error(err)
 	}
 	if n := srv.Counts().Revoked; n != 1 {
@@ -121,12 +114,12 @@ func TestSourceAsDocumented(t *testing.T) {
 
 func TestNoSecretIsShown(t *testing.T) {
 	_, server := start(t)
-	source := metafy.Source{ClientID: "id", ClientSecret: "canary-wrong", Server: server}
-	user := metafy.User{ClientID: "id", ClientSecret: "canary-wrong", Server: server}
-	_, err := source.Token(t.Context())
+	app := metafy.App{ClientID: "id", ClientSecret: "canary-wrong", Server: server}
+	user, owner := app.User(), app.Owner()
+	_, err := owner.Token(t.Context())
 	_, err2 := user.Refresh(t.Context(), &oauth2.Token{RefreshToken: "canary-refresh"})
 	err3 := user.Revoke(t.Context(), "canary-token", "")
-	for _, value := range []any{source, user, err, err2, err3} {
+	for _, value := range []any{app, user, owner, err, err2, err3} {
 		if got := fmt.Sprintf("%v %+v %#v", value, value, value); strings.Contains(got, "canary") {
 			t.Errorf("got %s, want no secret in it", got)
 		}

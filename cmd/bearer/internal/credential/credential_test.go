@@ -1,7 +1,6 @@
 package credential
 
 import (
-	"context"
 	"reflect"
 	"testing"
 
@@ -58,12 +57,6 @@ func TestCheckName(t *testing.T) {
 // The presets are data, and the providers' packages know better: both have to
 // send the same.
 func TestPresetsSendWhatTheProvidersPackagesSend(t *testing.T) {
-	type user interface {
-		AuthCodeURL(state, verifier string) (string, error)
-		Exchange(ctx context.Context, code, verifier string) (*oauth2.Token, error)
-		Refresh(ctx context.Context, prev *oauth2.Token) (*oauth2.Token, error)
-		Revoke(ctx context.Context, token, hint string) error
-	}
 	srv := bearertest.Start(t, bearertest.Config{Network: new(bearertest.Network)})
 	at := grant.Server{
 		AuthURL: srv.Endpoint(bearertest.AuthorizeEndpoint), TokenURL: srv.Endpoint(bearertest.TokenEndpoint),
@@ -98,11 +91,11 @@ func TestPresetsSendWhatTheProvidersPackagesSend(t *testing.T) {
 
 	for name, one := range map[string]struct {
 		preset Credential
-		user   user
+		user   grant.AuthorizationCode
 	}{
-		"matrica public":  {preset("matrica", false), matrica.User{ClientID: id, RedirectURL: redirect, Server: at}},
-		"matrica private": {preset("matrica", true), matrica.User{ClientID: id, ClientSecret: "secret", RedirectURL: redirect, Server: at}},
-		"metafy":          {preset("metafy", true), metafy.User{ClientID: id, ClientSecret: "secret", RedirectURL: redirect, Server: at}},
+		"matrica public":  {preset("matrica", false), matrica.App{ClientID: id, RedirectURL: redirect, Server: at}.User()},
+		"matrica private": {preset("matrica", true), matrica.App{ClientID: id, ClientSecret: "secret", RedirectURL: redirect, Server: at}.User()},
+		"metafy":          {preset("metafy", true), metafy.App{ClientID: id, ClientSecret: "secret", RedirectURL: redirect, Server: at}.User()},
 	} {
 		flow := one.preset.Code(secret, redirect)
 		flow.Server = at
@@ -121,11 +114,9 @@ func TestPresetsSendWhatTheProvidersPackagesSend(t *testing.T) {
 			func() error { return flow.Revoke(ctx, "token", "refresh_token") },
 			func() error { return one.user.Revoke(ctx, "token", "refresh_token") })
 	}
-	for name, source := range map[string]interface {
-		Token(context.Context) (*oauth2.Token, error)
-	}{
-		"metafy-app": metafy.Source{ClientID: id, ClientSecret: "secret", Server: at},
-		"matter":     matter.Source{ClientID: id, ClientSecret: "secret", Server: at},
+	for name, source := range map[string]grant.ClientCredentials{
+		"metafy-app": metafy.App{ClientID: id, ClientSecret: "secret", Server: at}.Owner(),
+		"matter":     matter.App{ClientID: id, ClientSecret: "secret", Server: at}.Source(),
 	} {
 		ours := preset(name, true).Source(secret).(grant.ClientCredentials)
 		ours.Server = at
