@@ -11,6 +11,9 @@ import (
 // well again, everybody has noticed.
 const longestPause = 30 * time.Second
 
+// shortestPause is for where nothing says how long a pause should be.
+const shortestPause = 100 * time.Millisecond
+
 // doubling is first, doubled n times, at most longestPause.
 func doubling(first time.Duration, n int) time.Duration {
 	for ; n > 0 && first < longestPause; n-- {
@@ -58,8 +61,10 @@ func (f *failure) next(err error, stale uint64, left time.Duration, start, now t
 	}
 	at := instantOf(now)
 	if te, ok := errors.AsType[*TokenError](err); ok {
-		// The breaker, or a Cache that is the Source, knows itself when.
-		return &failure{err: te.Err, n: max(1, n), till: at.add(te.RetryAfter), stale: stale}
+		// The breaker, or a Cache that is the Source, knows itself when. One
+		// that does not, such as a breaker that is half open, is not asked,
+		// with the Store locked and the hooks told, for every request.
+		return &failure{err: te.Err, n: max(1, n), till: at.add(max(te.RetryAfter, shortestPause)), stale: stale}
 	}
 	next := &failure{err: err, n: n + 1, permanent: permanent(err), stale: stale}
 	pause := doubling(now.Sub(start), n)
@@ -115,7 +120,7 @@ func (f *failure) pauseBehind(left time.Duration, now instant) time.Duration {
 	}
 	pause := jittered(doubling(time.Second, f.n-1))
 	// Several more tries before the token expires, but no hammering.
-	pause = min(pause, max(left/4, 100*time.Millisecond))
+	pause = min(pause, max(left/4, shortestPause))
 	return max(pause, f.till.until(now))
 }
 

@@ -88,7 +88,7 @@ func TestBreakerHalfOpen(t *testing.T) {
 		if err := try(b, nil); err == nil {
 			t.Error("it was let through before OpenFor had passed")
 		}
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		probe, err := b.Allow()
 		if err != nil {
 			t.Fatalf("got %v after OpenFor, want it let through", err)
@@ -230,10 +230,11 @@ func TestOpenBreakerInACache(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := c.Token(t.Context()); err == nil || err.Error() != "bearer: no token: circuit breaker is open after: down" {
-			t.Errorf("half open: got %v, want the same without a time to come back", err)
+		if _, err := c.Token(t.Context()); err == nil || err.Error() != "bearer: no token: circuit breaker is open after: down (try again in 100ms)" {
+			t.Errorf("half open: got %v, want the same, to come back soon", err)
 		}
 		probe(context.Canceled)
+		time.Sleep(100 * time.Millisecond)
 		down = false
 		if _, err := c.Token(t.Context()); err != nil {
 			t.Errorf("after RetryAfter: got %v, want a token", err)
@@ -298,6 +299,32 @@ func TestOpenBreakerWhenTheTokenExpires(t *testing.T) {
 	}
 }
 
+// G17: a shared breaker stays open for OpenFor, whenever the tokens expire of
+// those who are refused meanwhile.
+func TestSharedBreakerStaysOpen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := new(bearer.CircuitBreaker)
+		calls := 0
+		var caches []*bearer.Cache
+		for i := range 600 {
+			c := &bearer.Cache{Breaker: b, Source: bearer.SourceFunc(func(context.Context) (*bearer.Token, error) { calls++; return nil, errDown })}
+			if err := c.Set(t.Context(), token("t", time.Duration(600+i)*time.Second)); err != nil {
+				t.Fatal(err)
+			}
+			caches = append(caches, c)
+		}
+		for range 900 { // in the windows, and beyond the expiry of half of them
+			for _, c := range caches {
+				_, _ = c.Token(t.Context())
+			}
+			time.Sleep(time.Second)
+		}
+		if calls > 40 {
+			t.Errorf("got %d calls to an endpoint that is down for 500 s, want some 20: one for each 30 s", calls)
+		}
+	})
+}
+
 // One breaker stands before one endpoint: many Caches learn from one.
 func TestSharedBreaker(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -313,6 +340,33 @@ func TestSharedBreaker(t *testing.T) {
 		}
 		if want := "bearer: no token: circuit breaker is open (try again in 30s)"; err.Error() != want {
 			t.Errorf("got %q, want %q", err, want)
+		}
+	})
+}
+
+// shut is a Breaker that does not say when it opens.
+type shut struct{}
+
+func (shut) Allow() (func(error), error) { return nil, errors.New("shut") }
+
+// G17: a breaker that does not say when to come back does not have every
+// request begin a refresh.
+func TestBreakerWithoutATimeToComeBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		told := 0
+		c := &bearer.Cache{
+			Breaker: shut{},
+			Source:  new(mint),
+			Hooks:   &bearer.Hooks{RefreshFailed: func(context.Context, bearer.Event) { told++ }},
+		}
+		for range 1000 {
+			if _, err := c.Token(t.Context()); !errors.Is(err, bearer.ErrBreakerOpen) {
+				t.Fatalf("got %v, want ErrBreakerOpen", err)
+			}
+			time.Sleep(time.Millisecond)
+		}
+		if told > 10 {
+			t.Errorf("got %d refreshes begun within a second, want 10", told)
 		}
 	})
 }

@@ -136,10 +136,7 @@ func (c *Cache) renew(ctx context.Context, rejected *Token) (*entry, error) {
 		if rejected != nil && e.token.AccessToken != rejected.AccessToken {
 			return e, nil
 		}
-		c.mu.Lock()
-		err := c.renewals.allow(now)
-		c.mu.Unlock()
-		if err != nil {
+		if err := c.mayRenew(e, now); err != nil {
 			return nil, err
 		}
 		n, err := c.await(ctx, e)
@@ -148,6 +145,18 @@ func (c *Cache) renew(ctx context.Context, rejected *Token) (*entry, error) {
 		}
 	}
 	return nil, &TokenError{Err: errSameToken}
+}
+
+// mayRenew says why e's token is not to be renewed now. One that has just been
+// replaced may: its successor is there, and no reason to pause before it was
+// rejected too.
+func (c *Cache) mayRenew(e *entry, now instant) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.current.Load().id != e.id {
+		return nil
+	}
+	return c.renewals.allow(now)
 }
 
 // accepted notes that a renewal helped: an API accepted e's token in place of

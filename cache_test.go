@@ -169,6 +169,56 @@ func TestCancelledLeaderTakesNobodyWithIt(t *testing.T) {
 
 type ctxKey struct{}
 
+// G8: who has left already begins no refresh, and has no use for a renewed
+// token.
+func TestCancelledBefore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := new(mint)
+		c := &bearer.Cache{Source: m}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if _, err := c.Token(ctx); !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v, want context.Canceled", err)
+		}
+		if err := c.Set(t.Context(), token("set", time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := c.Token(ctx); err != nil || got.AccessToken != "set" {
+			t.Errorf("got %v, want the valid token, for which nobody waits", err)
+		}
+		if _, err := c.Renew(ctx, nil); !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v, want context.Canceled", err)
+		}
+		synctest.Wait()
+		if n := m.calls.Load(); n != 0 {
+			t.Errorf("got %d calls, want 0", n)
+		}
+	})
+}
+
+// G8: a waiter that leaves says why, as net/http does, and still that its
+// context ended.
+func TestCauseOfLeaving(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := &bearer.Cache{Source: &mint{takes: time.Second}}
+		ctx, cancel := context.WithCancelCause(t.Context())
+		time.AfterFunc(time.Millisecond, func() { cancel(errDown) })
+		_, err := c.Token(ctx)
+		if !errors.Is(err, errDown) || !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v, want context.Canceled and its cause", err)
+		}
+		if want := "bearer: no token: context canceled: down"; err.Error() != want {
+			t.Errorf("got %q, want %q", err, want)
+		}
+		ctx, leave := context.WithTimeout(t.Context(), time.Millisecond)
+		defer leave()
+		if _, err := c.Token(ctx); err == nil || err.Error() != "bearer: no token: context deadline exceeded" {
+			t.Errorf("got %v, want no cause where there is none", err)
+		}
+		time.Sleep(time.Second) // for the refresh to end
+	})
+}
+
 // G8: the refresh has the values of the caller's context (for traces), and
 // RefreshTimeout in place of its deadline.
 func TestRefreshContext(t *testing.T) {
@@ -291,6 +341,39 @@ func TestOutageInTheWindow(t *testing.T) {
 		time.Sleep(time.Minute)
 		if _, err := c.Token(t.Context()); err != nil {
 			t.Errorf("after the outage: got %v, want a token", err)
+		}
+	})
+}
+
+// G9: hooks that take longer than the pause between two tries do not swallow
+// the next one.
+func TestSlowHooksInTheWindow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		calls := 0
+		c := &bearer.Cache{
+			Hooks: &bearer.Hooks{RefreshFailed: func(context.Context, bearer.Event) { time.Sleep(2 * time.Second) }},
+			Source: bearer.SourceFunc(func(context.Context) (*bearer.Token, error) {
+				if calls++; calls == 2 {
+					return nil, errDown
+				} else if calls > 2 {
+					time.Sleep(time.Second)
+				}
+				return token("t", 12*time.Second), nil
+			}),
+		}
+		start := time.Now()
+		for time.Since(start) < 14*time.Second {
+			before := time.Now()
+			if _, err := c.Token(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if waited := time.Since(before); waited > 0 {
+				t.Fatalf("after %v: waited %v, want a refresh behind the valid token", time.Since(start), waited)
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		if calls != 3 {
+			t.Errorf("got %d calls, want 3", calls)
 		}
 	})
 }
@@ -532,6 +615,34 @@ func TestSetDuringARefresh(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A refresh token that is set while a refresh is under way is the one that is
+// wanted too, and those who wait get its token.
+func TestSetRefreshTokenDuringARefresh(t *testing.T) {
+	for _, outcome := range []error{nil, errDown, refused(400, "access_denied")} {
+		synctest.Test(t, func(t *testing.T) {
+			c := &bearer.Cache{Source: refresher(func(_ context.Context, prev *bearer.Token) (*bearer.Token, error) {
+				time.Sleep(time.Second)
+				if prev.RefreshToken == "old" && outcome != nil {
+					return nil, outcome
+				}
+				return token("of-"+prev.RefreshToken, time.Hour), nil
+			})}
+			if err := c.Set(t.Context(), &bearer.Token{RefreshToken: "old"}); err != nil {
+				t.Fatal(err)
+			}
+			go func() {
+				time.Sleep(time.Millisecond)
+				if err := c.Set(t.Context(), &bearer.Token{RefreshToken: "new"}); err != nil {
+					t.Error(err)
+				}
+			}()
+			if got, err := c.Token(t.Context()); err != nil || got.AccessToken != "of-new" || got.RefreshToken != "new" {
+				t.Errorf("refresh ended with %v: got %v, want the token of the new refresh token", outcome, err)
+			}
+		})
+	}
 }
 
 // Set forgets a failure, whether it was before or comes after: a refresh token

@@ -13,10 +13,14 @@ import (
 // await returns the entry of a valid token other than stale's, which can be
 // nil, when the refresh that brings it has ended.
 func (c *Cache) await(ctx context.Context, stale *entry) (*entry, error) {
+	if ctx.Err() != nil {
+		return nil, awaited(ended(ctx)) // nobody is there to begin a refresh for
+	}
 	if err := c.pause(); err != nil {
 		return nil, err
 	}
-	e, err := c.fly(ctx, stale, false).wait(ctx)
+	f, _ := c.fly(ctx, stale, false)
+	e, err := f.wait(ctx)
 	if err != nil || e.expiry.reached(instantOf(time.Now())) {
 		return nil, awaited(err)
 	}
@@ -54,19 +58,27 @@ var errExpired = errors.New("the new token expired, or was invalidated, before i
 // manages to postpone the entry's next look begins it; the others go on without
 // noticing. Should the refresh get lost, the look comes again.
 func (c *Cache) refreshBehind(ctx context.Context, e *entry, now instant) {
-	if c.current.CompareAndSwap(e, e.lookAt(now.add(2*c.refreshTimeout()))) {
-		c.fly(ctx, e, true) // the outcome is in the Cache, and told to the hooks
+	postponed := e.lookAt(now.add(2 * c.refreshTimeout()))
+	if !c.current.CompareAndSwap(e, postponed) {
+		return
+	}
+	// The outcome is in the Cache, and told to the hooks.
+	if _, first := c.fly(ctx, e, true); !first {
+		// The flight under way may have done its work, and be no more than
+		// telling slow hooks: it will not look after e again.
+		c.current.CompareAndSwap(postponed, e.lookAt(now.add(shortestPause)))
 	}
 }
 
-// fly returns the flight that is under way, or a new one.
-func (c *Cache) fly(ctx context.Context, stale *entry, behind bool) *flight {
+// fly returns the flight that is under way, or else a new one, and whether it
+// is new.
+func (c *Cache) fly(ctx context.Context, stale *entry, behind bool) (f *flight, first bool) {
 	ctx.Done() // a nil ctx panics here, before anybody waits for a flight that it was to start
-	f, first := c.flights.join()
+	f, first = c.flights.join()
 	if first {
 		c.takeOff(ctx, f, stale, behind)
 	}
-	return f
+	return f, first
 }
 
 func (c *Cache) takeOff(ctx context.Context, f *flight, stale *entry, behind bool) {
@@ -116,6 +128,9 @@ func (a *attempt) guarded(ctx context.Context) (e *entry, err error) {
 		}
 	}()
 	e, err = a.run(ctx)
+	for err == errReplaced && ctx.Err() == nil {
+		e, err = a.run(ctx)
+	}
 	lost = nil
 	return e, err
 }
@@ -155,10 +170,10 @@ func (a *attempt) run(ctx context.Context) (*entry, error) {
 	}
 
 	t, err := a.ask(ctx, prev)
-	if a.redeems(prev) && codeOf(err) == "invalid_grant" {
+	for a.redeems(prev) && codeOf(err) == "invalid_grant" {
 		// The refresh token is dead. Perhaps because another process, one
 		// that does not lock, has just used it: then its successor is in the
-		// Store.
+		// Store, and could be dead too.
 		a.dead = prev.id
 		_ = a.reload(ctx)
 		if cur := c.current.Load(); cur.id == prev.id {
@@ -172,6 +187,9 @@ func (a *attempt) run(ctx context.Context) (*entry, error) {
 		if e := c.settled(prev); e != nil {
 			return e, nil // from the Store, or from Set, which has been called meanwhile
 		}
+		if idOf(c.current.Load()) != idOf(prev) {
+			return nil, errReplaced
+		}
 		if storeErr != nil {
 			err = fmt.Errorf("%w; and %w", err, storeErr) // where a better token may be
 		}
@@ -179,6 +197,10 @@ func (a *attempt) run(ctx context.Context) (*entry, error) {
 	}
 	return a.install(ctx, prev, t)
 }
+
+// errReplaced says that Set has been called meanwhile with a token that is to be
+// refreshed itself: what became of the one before does not matter any more.
+var errReplaced = errors.New("another token, which has expired, was set meanwhile: ask again")
 
 // settled returns the current entry if it is valid and not stale.
 func (c *Cache) settled(stale *entry) *entry {
@@ -231,11 +253,11 @@ func (a *attempt) ask(ctx context.Context, prev *entry) (*Token, error) {
 	}
 	// The breaker hears of a Source that does not return in time; and of one
 	// that panics.
-	inTime := context.AfterFunc(ctx, func() { done(ctx.Err()) })
+	inTime := context.AfterFunc(ctx, func() { a.report(breaker, done, ctx.Err()) })
 	outcome := errGoexit
 	defer func() {
 		if inTime() {
-			done(endpointFailure(outcome))
+			a.report(breaker, done, endpointFailure(outcome))
 		}
 	}()
 	var t *Token
@@ -299,6 +321,17 @@ func (u unbroken) Allow() (done func(error), err error) {
 	}, nil
 }
 
+// report tells the breaker the outcome. If that opens it, it stays open no
+// longer than the token is valid: then the endpoint, which may be well again, is
+// asked before anybody is turned away.
+func (a *attempt) report(b Breaker, done func(error), outcome error) {
+	done(outcome)
+	own, ok := b.(*CircuitBreaker)
+	if e := a.cache.current.Load(); ok && e != nil && outcome != nil {
+		own.openAtMost(e.expiry.until(instantOf(time.Now())))
+	}
+}
+
 // refused is the error of a refresh that the breaker refused.
 func (a *attempt) refused(b Breaker, err error) error {
 	var last error
@@ -319,11 +352,6 @@ func (a *attempt) afterAsking(b Breaker) {
 		return
 	}
 	c := a.cache
-	if e := c.current.Load(); e != nil {
-		// When the valid token expires, the endpoint is asked before anybody
-		// is turned away: it may be well by then.
-		own.openAtMost(e.expiry.until(instantOf(time.Now())))
-	}
 	for _, change := range own.takeChanges() {
 		a.later(func(ctx context.Context) {
 			c.emit(ctx, c.hooks().BreakerChanged, slog.LevelWarn, "breaker changed", Event{From: change.from, To: change.to})
@@ -338,6 +366,9 @@ func (a *attempt) install(ctx context.Context, prev *entry, t *Token) (*entry, e
 	defer c.saving.Unlock()
 	if e := c.settled(prev); e != nil {
 		return e, nil // Set has been called meanwhile, and its token is the one that is wanted
+	}
+	if idOf(c.current.Load()) != idOf(prev) {
+		return nil, errReplaced
 	}
 	e := c.publish(t, a.save(ctx, t))
 	if a.stale != nil && !a.behind {
@@ -390,7 +421,11 @@ func (a *attempt) fail(prev *entry, err error) error {
 	if idOf(e) == idOf(prev) {
 		c.failed.Store(f)
 		if left > 0 {
-			c.current.Store(e.lookAt(at.add(f.pauseBehind(left, at)).orLater(e.window())))
+			look := at.add(f.pauseBehind(left, at)).orLater(e.window())
+			if c.unsaved > 0 && !e.window().reached(at) {
+				look = c.nextSave(e, now) // what has failed is due later than saving is
+			}
+			c.current.Store(e.lookAt(look))
 		}
 	}
 	c.mu.Unlock()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -143,6 +144,43 @@ func TestSavingIsTriedAgain(t *testing.T) {
 	}
 }
 
+// G19: a renewal that fails meanwhile does not put saving off.
+func TestSavingIsTriedAgainAfterAFailedRenewal(t *testing.T) {
+	for _, lifetime := range []time.Duration{0, 24 * time.Hour} {
+		synctest.Test(t, func(t *testing.T) {
+			s := new(failing)
+			s.put.Store(true)
+			calls := 0
+			c := &bearer.Cache{Store: s, Key: "k", Source: bearer.SourceFunc(func(context.Context) (*bearer.Token, error) {
+				if calls++; calls > 1 {
+					return nil, errDown
+				}
+				if lifetime == 0 {
+					return &bearer.Token{AccessToken: "t"}, nil
+				}
+				return token("t", lifetime), nil
+			})}
+			got, err := c.Token(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := c.Renew(t.Context(), got); !errors.Is(err, errDown) {
+				t.Fatalf("got %v, want the endpoint's failure", err)
+			}
+			s.put.Store(false)
+			time.Sleep(10 * time.Second)
+			_, _ = c.Token(t.Context())
+			synctest.Wait()
+			if stored(t, &s.memory) == nil {
+				t.Errorf("lifetime %v: the token is not in the Store after that works again", lifetime)
+			}
+			if calls != 2 {
+				t.Errorf("lifetime %v: got %d calls, want 2", lifetime, calls)
+			}
+		})
+	}
+}
+
 // G19: while a new token is still to be saved, the older one in the Store is
 // not taken for the truth.
 func TestUnsavedTokenIsNotReplacedByAnOlderOne(t *testing.T) {
@@ -276,6 +314,44 @@ func TestInvalidGrantReadsTheStoreAgain(t *testing.T) {
 		})}
 		if got, err := b.Token(t.Context()); err != nil || got.AccessToken != "access-1" {
 			t.Errorf("got %v, want the other process's access-1", err)
+		}
+	})
+}
+
+// family is a Source that can redeem refresh tokens, and can do without.
+type family struct {
+	bearer.SourceFunc
+	refresh refresher
+}
+
+func (f *family) Refresh(ctx context.Context, prev *bearer.Token) (*bearer.Token, error) {
+	return f.refresh(ctx, prev)
+}
+
+// G18: when the successor in the Store is dead too, as after a reuse that the
+// server has noticed, a Source that needs no user goes on from scratch.
+func TestSuccessorInTheStoreIsDeadToo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := new(failing)
+		other := &bearer.Cache{Store: s, Key: "k"}
+		var sent []string
+		c := &bearer.Cache{Store: s, Key: "k", Source: &family{
+			SourceFunc: func(context.Context) (*bearer.Token, error) { return token("scratch", time.Hour), nil },
+			refresh: func(ctx context.Context, prev *bearer.Token) (*bearer.Token, error) {
+				if sent = append(sent, prev.RefreshToken); len(sent) == 1 {
+					_ = other.Set(ctx, &bearer.Token{RefreshToken: "two"})
+				}
+				return nil, refused(400, "invalid_grant")
+			},
+		}}
+		if err := c.Set(t.Context(), &bearer.Token{RefreshToken: "one"}); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := c.Token(t.Context()); err != nil || got.AccessToken != "scratch" {
+			t.Errorf("got %v, want the token from scratch", err)
+		}
+		if want := []string{"one", "two"}; !slices.Equal(sent, want) {
+			t.Errorf("got the refresh tokens %q sent, want %q", sent, want)
 		}
 	})
 }

@@ -58,8 +58,17 @@ func (f *flight) wait(ctx context.Context) (*entry, error) {
 	case <-f.landed:
 		return f.entry, f.err
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return nil, ended(ctx)
 	}
+}
+
+// ended is the error of a context that has ended, with its cause.
+func ended(ctx context.Context) error {
+	err, cause := ctx.Err(), context.Cause(ctx)
+	if errors.Is(cause, err) {
+		return cause
+	}
+	return fmt.Errorf("%w: %w", err, cause)
 }
 
 // start runs work in a goroutine of its own, with ctx's values but without its
@@ -69,11 +78,11 @@ func (f *flight) wait(ctx context.Context) (*entry, error) {
 //
 // Work that panics or calls runtime.Goexit is an error for its waiters.
 func (s *singleflight) start(ctx context.Context, f *flight, limit time.Duration, work func(context.Context) (*entry, error)) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
+	ctx, cancel := context.WithTimeout(detach(ctx), limit)
 	// A tenth more than the limit, so that work which heeds its context can
 	// say itself what it was doing.
 	grace := time.AfterFunc(limit+limit/10, func() {
-		s.land(f, nil, fmt.Errorf("the Source did not return within RefreshTimeout (%v): %w", limit, context.DeadlineExceeded))
+		s.land(f, nil, fmt.Errorf("the Source, the Store or a hook did not return within RefreshTimeout (%v): %w", limit, context.DeadlineExceeded))
 	})
 	go func() {
 		defer cancel()

@@ -137,7 +137,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 func copyHeader(h http.Header) (out http.Header, authorized bool) {
 	out = make(http.Header, len(h)+1)
 	for k, v := range h {
-		if len(k) == len("Authorization") && strings.EqualFold(k, "Authorization") {
+		if len(k) == len("Authorization") && k[0]|0x20 == 'a' && strings.EqualFold(k, "Authorization") {
 			return nil, true
 		}
 		out[k] = v
