@@ -65,6 +65,9 @@ type Cache struct {
 	// a copy of it by compare-and-swap.
 	current atomic.Pointer[entry]
 
+	// looked is when the wall clock was last looked at, by the monotonic one.
+	looked atomic.Int64
+
 	// failed is the last refresh, if it failed. Written under mu.
 	failed atomic.Pointer[failure]
 
@@ -100,7 +103,21 @@ func (c *Cache) entry(ctx context.Context) (*entry, error) {
 	if e == nil {
 		return c.await(ctx, nil)
 	}
+	if now := monotonic(); now < e.look.mono && now-c.looked.Load() < wallClockEvery {
+		return e, nil
+	}
+	return c.lookAfter(ctx, e)
+}
+
+// wallClockEvery is how often the wall clock is looked at. It differs from the
+// monotonic clock only after somebody has set it or the machine was suspended,
+// and reading it takes as long again.
+const wallClockEvery = int64(10 * time.Millisecond)
+
+// lookAfter is entry when both clocks are to be asked.
+func (c *Cache) lookAfter(ctx context.Context, e *entry) (*entry, error) {
 	now := instantOf(time.Now())
+	c.looked.Store(now.mono)
 	if !e.look.reached(now) {
 		return e, nil
 	}
@@ -214,7 +231,7 @@ func (c *Cache) Invalidate(t *Token) {
 		return
 	}
 	dead := *e
-	dead.look, dead.expiry = instant{}, instant{}
+	dead.look, dead.expiry = past, past
 	c.current.Store(&dead)
 }
 
@@ -239,6 +256,8 @@ func (c *Cache) newEntry(t *Token, now time.Time) *entry {
 	e := &entry{
 		token:  t,
 		header: &[1]string{"Bearer " + t.AccessToken},
+		look:   past,
+		expiry: past,
 	}
 	if t.AccessToken == "" {
 		return e // only a refresh token: expired from the start

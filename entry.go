@@ -1,6 +1,7 @@
 package bearer
 
 import (
+	"math"
 	"time"
 )
 
@@ -28,14 +29,21 @@ func (e *entry) window() instant { return e.expiry.add(-e.ahead) }
 
 // An instant is a point in time on both clocks. It has come when either says
 // so: the monotonic clock stands still while the machine is suspended, and the
-// wall clock can be set back. The zero instant has always come.
+// wall clock can be set back.
 type instant struct {
 	mono int64 // nanoseconds since epoch
 	wall int64 // nanoseconds since 1970
 }
 
+// past has always come. Sums with it are no overflow.
+var past = instant{mono: math.MinInt64 / 2, wall: math.MinInt64 / 2}
+
 // epoch is where the monotonic clock is counted from.
 var epoch = time.Now()
+
+// monotonic is the mono of the present instant, for half the time that it takes
+// to read both clocks.
+func monotonic() int64 { return int64(time.Since(epoch)) }
 
 func instantOf(t time.Time) instant {
 	return instant{mono: int64(t.Sub(epoch)), wall: t.UnixNano()}

@@ -1,8 +1,10 @@
 package bearer
 
 import (
+	"context"
 	"math"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -32,8 +34,8 @@ func TestEachClockAloneExpires(t *testing.T) {
 			t.Errorf("%s: got %v to go, reached %v", row.name, got, row.want)
 		}
 	}
-	if !(instant{}).reached(instantOf(time.Now())) {
-		t.Error("the zero instant has not come")
+	if now := instantOf(time.Now()); !past.reached(now) || past.until(now) != 0 {
+		t.Error("the past has not come")
 	}
 }
 
@@ -48,6 +50,35 @@ func TestTokenIsJudgedByBothClocks(t *testing.T) {
 	if e.expiry.reached(instantOf(now)) || !e.expiry.reached(suspended) || !e.expiry.reached(setBack) {
 		t.Errorf("got expired %v now, %v after a suspension, %v with the wall clock set back; want false, true, true",
 			e.expiry.reached(instantOf(now)), e.expiry.reached(suspended), e.expiry.reached(setBack))
+	}
+}
+
+// G14: a Cache asks both clocks. A token that has expired by either, while the
+// other stood still, is served for no longer than wallClockEvery.
+func TestCacheAsksBothClocks(t *testing.T) {
+	for name, expire := range map[string]func(*entry){
+		"wall":      func(e *entry) { e.look.wall, e.expiry.wall = past.wall, past.wall },
+		"monotonic": func(e *entry) { e.look.mono, e.expiry.mono = past.mono, past.mono },
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			calls := 0
+			c := &Cache{Source: SourceFunc(func(context.Context) (*Token, error) {
+				calls++
+				return &Token{AccessToken: "a", Expiry: time.Now().Add(time.Hour)}, nil
+			})}
+			for range 3 {
+				if _, err := c.Token(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(time.Duration(wallClockEvery))
+			}
+			expired := *c.current.Load()
+			expire(&expired)
+			c.current.Store(&expired)
+			if _, err := c.Token(t.Context()); err != nil || calls != 2 {
+				t.Errorf("%s clock: got %d calls and error %v, want a second call", name, calls, err)
+			}
+		})
 	}
 }
 
