@@ -59,25 +59,30 @@ func (f *failure) next(err error, stale uint64, left time.Duration, start, now t
 	if f != nil {
 		n = f.n
 	}
-	at := instantOf(now)
-	if te, ok := errors.AsType[*TokenError](err); ok {
+	next := &failure{err: err, n: n + 1, permanent: permanent(err), stale: stale}
+	var pause, asked time.Duration // asked for by the server, expiry or not
+	te, refused := errors.AsType[*TokenError](err)
+	switch {
+	case refused:
 		// The breaker, or a Cache that is the Source, knows itself when. One
 		// that does not, such as a breaker that is half open, is not asked,
 		// with the Store locked and the hooks told, for every request.
-		return &failure{err: te.Err, n: max(1, n), till: at.add(max(te.RetryAfter, shortestPause)), stale: stale}
-	}
-	next := &failure{err: err, n: n + 1, permanent: permanent(err), stale: stale}
-	pause := doubling(now.Sub(start), n)
-	if next.permanent {
+		next.err, next.n, next.permanent = te.Err, max(1, n), false
+		pause = max(te.RetryAfter, shortestPause)
+	case next.permanent:
 		pause = doubling(time.Second, n) // only to look whether the Store or the secret has changed
-	}
-	if maybeSpent(err) {
-		pause = max(pause, doubling(time.Second, n))
+	case maybeSpent(err):
+		pause = doubling(max(now.Sub(start), time.Second), n)
+	default:
+		pause = doubling(now.Sub(start), n)
 	}
 	if left > 0 {
 		pause = min(pause, left)
 	}
-	next.till = at.add(max(pause, min(retryAfter(err, now), longestRetryAfter)))
+	if !refused {
+		asked = min(retryAfter(err, now), longestRetryAfter)
+	}
+	next.till = instantOf(now).add(max(pause, asked))
 	return next
 }
 

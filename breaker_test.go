@@ -265,11 +265,23 @@ func TestOpenBreakerAndAValidToken(t *testing.T) {
 // G9, G17: failures behind a valid token open the breaker, but an endpoint that
 // is well again when the token expires is asked: nobody fails.
 func TestOpenBreakerWhenTheTokenExpires(t *testing.T) {
-	for name, b := range map[string]bearer.Breaker{"own": nil, "shared": new(bearer.CircuitBreaker)} {
+	for _, row := range []struct {
+		name  string
+		again time.Duration // when the endpoint is well again; the token expires after 3 s
+		takes time.Duration // to fail
+		b     bearer.Breaker
+	}{
+		{"own", 2800 * time.Millisecond, 0, nil},
+		{"own, at the last moment", 2999 * time.Millisecond, 0, nil},
+		{"own, opening late", 2900 * time.Millisecond, 20 * time.Millisecond, nil},
+		{"own, opening later", 2900 * time.Millisecond, 30 * time.Millisecond, nil},
+		{"shared", 2800 * time.Millisecond, 0, new(bearer.CircuitBreaker)},
+		{"shared, at the last moment", 2999 * time.Millisecond, 0, new(bearer.CircuitBreaker)},
+	} {
 		synctest.Test(t, func(t *testing.T) {
 			var down, opened atomic.Bool
 			c := &bearer.Cache{
-				Breaker:       b,
+				Breaker:       row.b,
 				RefreshBefore: time.Second,
 				Hooks: &bearer.Hooks{BreakerChanged: func(_ context.Context, e bearer.Event) {
 					if e.To == "open" {
@@ -278,6 +290,7 @@ func TestOpenBreakerWhenTheTokenExpires(t *testing.T) {
 				}},
 				Source: bearer.SourceFunc(func(context.Context) (*bearer.Token, error) {
 					if down.Load() {
+						time.Sleep(row.takes)
 						return nil, errDown
 					}
 					return token("t", 3*time.Second), nil
@@ -286,14 +299,14 @@ func TestOpenBreakerWhenTheTokenExpires(t *testing.T) {
 			start := time.Now()
 			for time.Since(start) < 4*time.Second {
 				since := time.Since(start)
-				down.Store(since > 2*time.Second && since < 2800*time.Millisecond)
+				down.Store(since > 2*time.Second && since < row.again)
 				if _, err := c.Token(t.Context()); err != nil {
-					t.Fatalf("%s: after %v: %v", name, since, err)
+					t.Fatalf("%s: after %v: %v", row.name, since, err)
 				}
 				time.Sleep(10 * time.Millisecond)
 			}
 			if !opened.Load() {
-				t.Errorf("%s: the breaker did not open", name)
+				t.Errorf("%s: the breaker did not open", row.name)
 			}
 		})
 	}
