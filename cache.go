@@ -65,9 +65,6 @@ type Cache struct {
 	// a copy of it by compare-and-swap.
 	current atomic.Pointer[entry]
 
-	// looked is when the wall clock was last looked at, by the monotonic one.
-	looked atomic.Int64
-
 	// failed is the last refresh, if it failed. Written under mu.
 	failed atomic.Pointer[failure]
 
@@ -103,21 +100,7 @@ func (c *Cache) entry(ctx context.Context) (*entry, error) {
 	if e == nil {
 		return c.await(ctx, nil)
 	}
-	if now := monotonic(); now < e.look.mono && now-c.looked.Load() < wallClockEvery {
-		return e, nil
-	}
-	return c.lookAfter(ctx, e)
-}
-
-// wallClockEvery is how often the wall clock is looked at. It differs from the
-// monotonic clock only after somebody has set it or the machine was suspended,
-// and reading it takes as long again.
-const wallClockEvery = int64(10 * time.Millisecond)
-
-// lookAfter is entry when both clocks are to be asked.
-func (c *Cache) lookAfter(ctx context.Context, e *entry) (*entry, error) {
-	now := instantOf(time.Now())
-	c.looked.Store(now.mono)
+	now := present()
 	if !e.look.reached(now) {
 		return e, nil
 	}
@@ -200,7 +183,6 @@ func (c *Cache) Set(ctx context.Context, t *Token) error {
 	if c.Store != nil && c.Key == "" {
 		return errorf("Cache.Set: %w", errKey)
 	}
-	own := *t // what the caller does with t does not matter
 	a := &attempt{cache: c}
 	defer a.tell(ctx)
 	unlock, saveErr := a.lock(ctx)
@@ -209,9 +191,9 @@ func (c *Cache) Set(ctx context.Context, t *Token) error {
 	c.saving.Lock()
 	defer c.saving.Unlock()
 	if saveErr == nil {
-		saveErr = a.save(ctx, &own)
+		saveErr = a.save(ctx, t)
 	}
-	c.publish(&own, saveErr)
+	c.publish(t, saveErr)
 	c.mu.Lock()
 	c.renewals = renewals{}
 	c.mu.Unlock()
@@ -254,11 +236,12 @@ func errorf(format string, err error) error { return fmt.Errorf("bearer: "+forma
 // newEntry returns t's entry, as of now.
 func (c *Cache) newEntry(t *Token, now time.Time) *entry {
 	e := &entry{
-		token:  t,
+		copy:   *t,
 		header: &[1]string{"Bearer " + t.AccessToken},
 		look:   past,
 		expiry: past,
 	}
+	e.token = &e.copy
 	if t.AccessToken == "" {
 		return e // only a refresh token: expired from the start
 	}

@@ -400,7 +400,6 @@ func (c *Cache) publish(t *Token, saveErr error) *entry {
 		e = e.lookAt(c.nextSave(e, now))
 	}
 	c.failed.Store(nil)
-	c.looked.Store(instantOf(now).mono)
 	c.current.Store(e)
 	return e
 }
