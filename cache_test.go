@@ -791,21 +791,23 @@ func TestDefaultLifetime(t *testing.T) {
 // What a Source must not return is an error that says so, and counts as a
 // failure of the endpoint.
 func TestBadTokens(t *testing.T) {
-	for _, row := range []struct {
-		token *bearer.Token
-		want  string
-	}{
-		{nil, "Source returned neither a token nor an error"},
-		{&bearer.Token{}, "Source returned a token whose AccessToken is empty"},
-		{token("old", -time.Hour), "Source returned a token whose Expiry was 1h0m0s ago: compare the clocks of this machine and the server"},
-		{&bearer.Token{AccessToken: "x\r\nEvil: 1"}, "the token's AccessToken has the byte 0x0d at offset 1, which cannot stand in an Authorization header: trim it"},
-		{&bearer.Token{AccessToken: "x", TokenType: "N_A"}, `the token's TokenType is "N_A", and only Bearer tokens can be sent (RFC 6750)`}, // C24
-	} {
-		c := &bearer.Cache{Source: bearer.SourceFunc(func(context.Context) (*bearer.Token, error) { return row.token, nil })}
-		if _, err := c.Token(t.Context()); err == nil || errors.Unwrap(err).Error() != row.want {
-			t.Errorf("got %v, want %s", err, row.want)
+	synctest.Test(t, func(t *testing.T) { // so that an hour ago stays an hour ago
+		for _, row := range []struct {
+			token *bearer.Token
+			want  string
+		}{
+			{nil, "Source returned neither a token nor an error"},
+			{&bearer.Token{}, "Source returned a token whose AccessToken is empty"},
+			{token("old", -time.Hour), "Source returned a token whose Expiry was 1h0m0s ago: compare the clocks of this machine and the server"},
+			{&bearer.Token{AccessToken: "x\r\nEvil: 1"}, "the token's AccessToken has the byte 0x0d at offset 1, which cannot stand in an Authorization header: trim it"},
+			{&bearer.Token{AccessToken: "x", TokenType: "N_A"}, `the token's TokenType is "N_A", and only Bearer tokens can be sent (RFC 6750)`}, // C24
+		} {
+			c := &bearer.Cache{Source: bearer.SourceFunc(func(context.Context) (*bearer.Token, error) { return row.token, nil })}
+			if _, err := c.Token(t.Context()); err == nil || errors.Unwrap(err).Error() != row.want {
+				t.Errorf("got %v, want %s", err, row.want)
+			}
 		}
-	}
+	})
 }
 
 // Sources that are not there say which field is to be set.
