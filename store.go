@@ -6,6 +6,8 @@ import (
 	"io"
 	"slices"
 	"sync"
+
+	"golang.org/x/sync/semaphore"
 )
 
 // A Store keeps credentials, so that a program that starts again need not ask
@@ -42,7 +44,7 @@ type Locker interface {
 type MemoryStore struct {
 	mu    sync.Mutex // guards the maps
 	data  map[string][]byte
-	locks map[string]chan struct{} // of capacity 1; full: locked
+	locks map[string]*semaphore.Weighted // of weight 1; a mutex that can be waited for with a context
 }
 
 // Get implements [Store].
@@ -84,16 +86,14 @@ func (s *MemoryStore) Lock(ctx context.Context, key string) (unlock func() error
 	lock, ok := s.locks[key]
 	if !ok {
 		if s.locks == nil {
-			s.locks = make(map[string]chan struct{})
+			s.locks = make(map[string]*semaphore.Weighted)
 		}
-		lock = make(chan struct{}, 1)
+		lock = semaphore.NewWeighted(1)
 		s.locks[key] = lock
 	}
 	s.mu.Unlock()
-	select {
-	case lock <- struct{}{}:
-		return func() error { <-lock; return nil }, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
+	if err := lock.Acquire(ctx, 1); err != nil {
+		return nil, err
 	}
+	return func() error { lock.Release(1); return nil }, nil
 }
