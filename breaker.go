@@ -17,7 +17,8 @@ import (
 //
 // Allow returns an error when the endpoint is not to be asked; otherwise done
 // is called exactly once. Its argument is nil when the endpoint is well, which
-// includes answers like invalid_grant: they are about the credential.
+// includes answers like invalid_grant: they are about the credential. Allow and
+// done may be called by several goroutines at once.
 type Breaker interface {
 	Allow() (done func(error), err error)
 }

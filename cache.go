@@ -3,9 +3,7 @@ package bearer
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -229,51 +227,3 @@ type tokenSource struct {
 }
 
 func (s tokenSource) Token() (*Token, error) { return s.cache.Token(s.ctx) }
-
-// errorf is fmt.Errorf with the package's prefix, once.
-func errorf(format string, err error) error { return fmt.Errorf("bearer: "+format, err) }
-
-// newEntry returns t's entry, as of now.
-func (c *Cache) newEntry(t *Token, now time.Time) *entry {
-	e := &entry{
-		copy:   *t,
-		header: &[1]string{"Bearer " + t.AccessToken},
-		look:   past,
-		expiry: past,
-	}
-	e.token = &e.copy
-	if t.AccessToken == "" {
-		return e // only a refresh token: expired from the start
-	}
-	expiry := t.Expiry
-	if expiry.IsZero() {
-		expiry = now.Add(forever)
-		if c.DefaultLifetime > 0 {
-			expiry = now.Add(c.DefaultLifetime)
-		}
-	}
-	lifetime := min(expiry.Sub(now), forever)
-	if lifetime <= 0 {
-		return e
-	}
-	at := instantOf(now)
-	e.expiry = at.add(lifetime)
-	e.ahead = c.ahead(lifetime)
-	e.look = e.window()
-	return e
-}
-
-// ahead is how long before expiry a token of this lifetime is refreshed. A
-// third leaves time for several tries, and a server whose tokens are short is
-// not asked much more often than it has to be.
-func (c *Cache) ahead(lifetime time.Duration) time.Duration {
-	w := c.RefreshBefore
-	if w < 0 || lifetime >= forever {
-		return 0
-	}
-	if w == 0 {
-		w = 5 * time.Minute
-	}
-	w = min(w, lifetime/3)
-	return w - rand.N(w/5+1)
-}

@@ -18,7 +18,9 @@ import (
 
 // DirStore is a [Store] and [Locker] of files in the folder that it names,
 // shared by all processes that name the same one. The folder is made when it is
-// first written to, for this user alone (mode 0700; its files 0600).
+// first written to, for this user alone (mode 0700; its files 0600). Any key but
+// the empty one will do, for none leads out of the folder. An empty DirStore is
+// an error of its methods.
 //
 // Put is safe against crashes: a process that dies at any moment leaves the old
 // value or the new one. Locks are the operating system's, and free when a process

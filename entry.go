@@ -1,6 +1,9 @@
 package bearer
 
-import "time"
+import (
+	"math/rand/v2"
+	"time"
+)
 
 // An entry is a published token with its deadlines. It is not changed once
 // Cache.current points to it, so that readers need one atomic load and no lock.
@@ -33,4 +36,49 @@ func (e *entry) lookAt(i instant) *entry {
 	c := *e
 	c.look = instant{mono: min(i.mono, e.expiry.mono), wall: min(i.wall, e.expiry.wall)}
 	return &c
+}
+
+// newEntry returns t's entry, as of now.
+func (c *Cache) newEntry(t *Token, now time.Time) *entry {
+	e := &entry{
+		copy:   *t,
+		header: &[1]string{"Bearer " + t.AccessToken},
+		look:   past,
+		expiry: past,
+	}
+	e.token = &e.copy
+	if t.AccessToken == "" {
+		return e // only a refresh token: expired from the start
+	}
+	expiry := t.Expiry
+	if expiry.IsZero() {
+		expiry = now.Add(forever)
+		if c.DefaultLifetime > 0 {
+			expiry = now.Add(c.DefaultLifetime)
+		}
+	}
+	lifetime := min(expiry.Sub(now), forever)
+	if lifetime <= 0 {
+		return e
+	}
+	at := instantOf(now)
+	e.expiry = at.add(lifetime)
+	e.ahead = c.ahead(lifetime)
+	e.look = e.window()
+	return e
+}
+
+// ahead is how long before expiry a token of this lifetime is refreshed. A
+// third leaves time for several tries, and a server whose tokens are short is
+// not asked much more often than it has to be.
+func (c *Cache) ahead(lifetime time.Duration) time.Duration {
+	w := c.RefreshBefore
+	if w < 0 || lifetime >= forever {
+		return 0
+	}
+	if w == 0 {
+		w = 5 * time.Minute
+	}
+	w = min(w, lifetime/3)
+	return w - rand.N(w/5+1)
 }

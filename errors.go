@@ -40,6 +40,7 @@ type TokenError struct {
 	RetryAfter time.Duration
 }
 
+// Error gives one line, without secrets.
 func (e *TokenError) Error() string {
 	msg := "bearer: no token: " + describe(e.Err)
 	if d := e.RetryAfter.Round(time.Millisecond); d > 0 {
@@ -87,18 +88,19 @@ func (e *bodiless) Unwrap() error { return e.err }
 // 3.5, RFC 8707 section 2, OpenID Connect Core section 3.1.2.6) that the same
 // request will meet again.
 var permanentCodes = map[string]bool{
-	"invalid_grant":          true,
-	"invalid_client":         true,
-	"unauthorized_client":    true,
-	"unsupported_grant_type": true,
-	"invalid_scope":          true,
-	"invalid_request":        true,
-	"invalid_target":         true,
-	"access_denied":          true,
-	"expired_token":          true,
-	"login_required":         true,
-	"consent_required":       true,
-	"interaction_required":   true,
+	"invalid_grant":              true,
+	"invalid_client":             true,
+	"unauthorized_client":        true,
+	"unsupported_grant_type":     true,
+	"invalid_scope":              true,
+	"invalid_request":            true,
+	"invalid_target":             true,
+	"access_denied":              true,
+	"expired_token":              true,
+	"login_required":             true,
+	"account_selection_required": true,
+	"consent_required":           true,
+	"interaction_required":       true,
 }
 
 // permanent reports whether asking again would bring the same answer: an
@@ -124,3 +126,6 @@ func retryAfter(err error, now time.Time) time.Duration {
 	d, _ := retryafter.Parse(re.Response.Header, now)
 	return d
 }
+
+// errorf is fmt.Errorf with the package's prefix, once.
+func errorf(format string, err error) error { return fmt.Errorf("bearer: "+format, err) }

@@ -45,14 +45,14 @@ type Hooks struct {
 // An Event is what happened. Only what the hook's comment names is set.
 type Event struct {
 	Key        string        // [Cache.Key]
-	Host       string        // host and port of the request
+	Host       string        // host of the request's URL, with its port if it has one
 	Status     int           // HTTP status of the answer
 	Expiry     time.Time     // of the new token; zero: not known
-	Took       time.Duration // from asking to the answer, retries included
+	Took       time.Duration // by the refresh, with its retries and the Store
 	RetryAfter time.Duration // as in [TokenError]
-	Op         string
-	From, To   string
-	Err        error
+	Op         string        // what the Store was asked for
+	From, To   string        // states of the Breaker
+	Err        error         // what went wrong
 }
 
 // attrs are the event's set members.

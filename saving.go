@@ -26,7 +26,7 @@ func (a *attempt) openStore(ctx context.Context) (unlock func(), err error) {
 	if a.cache.Key == "" {
 		return unlock, errKey
 	}
-	if _, ok := a.cache.Store.(Locker); ok {
+	if lockerOf(a.cache.Store) != nil {
 		// First without the lock: if another process has done the work
 		// already, there is nothing to wait for.
 		if err := a.reload(ctx); err == nil && a.cache.settled(a.stale) != nil {
@@ -43,10 +43,20 @@ func (a *attempt) openStore(ctx context.Context) (unlock func(), err error) {
 	return unlock, err
 }
 
+// lockerOf is s as a Locker; nil if it is none, as an EncryptedStore round one
+// that is none.
+func lockerOf(s Store) Locker {
+	if e, ok := s.(*EncryptedStore); ok && lockerOf(e.Store) == nil {
+		return nil
+	}
+	l, _ := s.(Locker)
+	return l
+}
+
 // lock locks the Store, if it is a Locker. unlock is never nil.
 func (a *attempt) lock(ctx context.Context) (unlock func(), err error) {
-	locker, ok := a.cache.Store.(Locker)
-	if !ok {
+	locker := lockerOf(a.cache.Store)
+	if locker == nil {
 		return func() {}, nil
 	}
 	release, err := locker.Lock(ctx, a.cache.Key)
@@ -115,7 +125,7 @@ func (c *Cache) prefers(t *Token) bool {
 // waiting for the lock has taken all the time, and when prev's refresh token
 // might be used twice because other processes are at the Store too.
 func (a *attempt) needsStore(ctx context.Context, prev *entry) bool {
-	_, shared := a.cache.Store.(Locker)
+	shared := lockerOf(a.cache.Store) != nil
 	return a.cache.Key == "" || ctx.Err() != nil || shared && a.redeems(prev)
 }
 

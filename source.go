@@ -15,8 +15,8 @@ import (
 type Token = oauth2.Token
 
 // A Source obtains a token from scratch, each time it is asked: caching is the
-// [Cache]'s work. Token returns soon after ctx ends. A Cache calls
-// it once at a time, unless an earlier call has outlived its context.
+// [Cache]'s work. Token returns soon after ctx ends. A Cache calls it once at a
+// time, unless an earlier call has outlived its context.
 //
 // An error that says what the authorization server said is, or wraps, an
 // [*oauth2.RetrieveError], as those of golang.org/x/oauth2 and of this module's
@@ -29,7 +29,8 @@ type Source interface {
 
 // A Refresher is a [Source] that can redeem a refresh token (RFC 6749 section
 // 6). Refresh is preferred to Token when prev.RefreshToken is not empty. An
-// answer without a refresh token means that the old one stays in use.
+// answer without a refresh token means that the old one stays in use. It is
+// called as Token is, and its errors say as much.
 type Refresher interface {
 	Refresh(ctx context.Context, prev *Token) (*Token, error)
 }

@@ -9,7 +9,8 @@ import (
 
 // Recorder is another origin: a handler that notes what it is sent and
 // answers 200 with an empty JSON object. Point a redirection at it to see
-// whether a token leaks. The zero value is ready:
+// whether a token leaks. Its methods may be called at the same time. The zero
+// value is ready:
 //
 //	foreign := new(bearertest.Recorder)
 //	ts := httptest.NewServer(foreign)        // over TCP

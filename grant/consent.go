@@ -25,9 +25,9 @@ var (
 	// ErrAccessDenied means that the user declined. Ask again only when the user wants to.
 	ErrAccessDenied = errors.New("grant: access denied: the user declined; ask again only when the user wants to")
 
-	// ErrCodeExpired means that an authorization code or a device code is no good any more. Codes
-	// live for about a minute and can be spent once. Let the user log in again, and spend the
-	// code at once.
+	// ErrCodeExpired means that an authorization code or a device code is no good any more. An
+	// authorization code lives for about a minute, and both can be spent only once. Let the user
+	// log in again, and spend the code at once.
 	ErrCodeExpired = errors.New("grant: the code has expired or was used before; log in again")
 )
 

@@ -42,7 +42,7 @@ const (
 	deviceLifetime = 30 * time.Minute // when the server names none: nobody types a code for longer
 )
 
-// Start asks the server for a code to show to the user.
+// Start asks the server for a code to show to the user. A refusal is an [*Error].
 func (d Device) Start(ctx context.Context) (*DevicePrompt, error) {
 	id, auth, err := d.client()
 	if err != nil {

@@ -23,7 +23,7 @@ type Error struct {
 	Code        string        // the server's error code, such as "invalid_grant"; "" if it sent none
 	Description string        // the server's words for a developer; shortened, control characters removed
 	URI         string        // a page about the error, if the server named one
-	RetryAfter  time.Duration // when the server asked to be left alone: for how long
+	RetryAfter  time.Duration // how long the server asked to be left alone; 0 if it did not ask
 
 	from       string // scheme and host that answered
 	problem    string // what is wrong with an answer that has no code

@@ -3,12 +3,14 @@ package grant
 import (
 	"context"
 	"errors"
+	"net/http"
 	"net/url"
 )
 
 // Revoke makes the server forget a token (RFC 7009). hint is "access_token" or "refresh_token",
 // or empty; it only helps the server to find the token. Revoking a refresh token ends all that
-// came of it, on most servers. A token that the server does not know is no error.
+// came of it, on most servers. A token that the server does not know is no error; a refusal is an
+// [*Error].
 func (s Server) Revoke(ctx context.Context, auth ClientAuth, token, hint string) error {
 	if token == "" {
 		return errors.New("grant: Revoke: token is empty; give an access token or a refresh token")
@@ -21,8 +23,9 @@ func (s Server) Revoke(ctx context.Context, auth ClientAuth, token, hint string)
 	if err != nil {
 		return err
 	}
-	if e := a.refusal(); e != nil { // not returned as it is: a nil *Error is no nil error
-		return e
+	e := a.refusal()
+	if e == nil || e.Status == http.StatusBadRequest && e.Code == "invalid_token" {
+		return nil // not e, for a nil *Error is no nil error; some servers refuse what they do not know
 	}
-	return nil
+	return e
 }

@@ -45,9 +45,9 @@ moment, and one request is redirected to the foreign origin.`,
 		},
 	}
 	flags := cmd.Flags()
-	flags.IntVar(&f.batch.Requests, "requests", 20_000, "requests in the batch")
-	flags.IntVar(&f.batch.Concurrency, "concurrency", 256, "requests in flight")
-	flags.StringVar(&f.only, "only", "", "run one column only: bearer or xoauth2")
+	flags.IntVar(&f.batch.Requests, "requests", 20_000, "send `N` requests")
+	flags.IntVar(&f.batch.Concurrency, "concurrency", 256, "keep `N` of them in flight")
+	flags.StringVar(&f.only, "only", "", "run only this `COLUMN`: bearer or xoauth2")
 	flags.BoolVar(&f.json, "json", false, "print one JSON object instead of the table")
 	flags.StringVar(&f.report, "report", "", "write an HTML page with charts to `FILE`")
 	return cmd
