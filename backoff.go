@@ -7,12 +7,16 @@ import (
 	"time"
 )
 
-// longestPause caps every pause of a Cache: half a minute after an endpoint is
-// well again, everybody has noticed.
+// longestPause caps the pauses that grow: half a minute after an endpoint is
+// well again, everybody has noticed. A server may ask for a longer one, see
+// longestRetryAfter.
 const longestPause = 30 * time.Second
 
 // shortestPause is for where nothing says how long a pause should be.
 const shortestPause = 100 * time.Millisecond
+
+// firstPause caps the pause after the first failure.
+const firstPause = 5 * time.Second
 
 // doubling is first, doubled n times, at most longestPause.
 func doubling(first time.Duration, n int) time.Duration {
@@ -49,10 +53,10 @@ type failure struct {
 // token with the id stale, begun at start, ended with err at now. The token in
 // use is still valid for left, which is 0 if there is none.
 //
-// Those who have no token wait as long again as the failed refresh took, then
-// twice that, and so on: an endpoint that fails is asked for half of the time
-// at the most, whether it fails in a millisecond or by a time-out, and all
-// requests that come meanwhile share the failure. When a valid token expires,
+// Those who have no token wait as long again as the failed refresh took, at most
+// 5 s at first, then twice that, and so on: all requests that come meanwhile
+// share the failure, and an endpoint that fails at once is asked again sooner than
+// one that takes its time. When a valid token expires,
 // the endpoint is asked before anybody is turned away.
 func (f *failure) next(err error, stale uint64, left time.Duration, start, now time.Time) *failure {
 	n := 0
@@ -72,9 +76,9 @@ func (f *failure) next(err error, stale uint64, left time.Duration, start, now t
 	case next.permanent:
 		pause = doubling(time.Second, n) // only to look whether the Store or the secret has changed
 	case maybeSpent(err):
-		pause = doubling(max(now.Sub(start), time.Second), n)
+		pause = doubling(max(min(now.Sub(start), firstPause), time.Second), n)
 	default:
-		pause = doubling(now.Sub(start), n)
+		pause = doubling(min(now.Sub(start), firstPause), n)
 	}
 	if left > 0 {
 		pause = min(pause, left)

@@ -87,6 +87,9 @@ func TestNewTokenMightHelp(t *testing.T) {
 		{[]string{`Basic realm="a", Bearer error="insufficient_scope"`}, false},
 		{[]string{`Bearer error="insufficient_scope", DPoP algs="ES256"`}, true},
 		{[]string{`Basic realm="Bearer error=invalid_token"`}, false},
+		{[]string{`Negotiate, NTLM`, `Digest realm="a", nonce="b"`}, false},
+		{[]string{`Token`}, false}, // an API with a scheme of its own needs a Transport.Rejected of its own
+		{[]string{`OAuth realm='api', error='invalid_token'`}, false},
 		{[]string{`Bearer error="insufficient_scope`}, true}, // cut off: better one refresh too many
 	} {
 		h := http.Header{"Www-Authenticate": c.lines}

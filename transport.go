@@ -44,8 +44,8 @@ type Transport struct {
 
 	// Rejected reports whether a response means that the token was not
 	// accepted and a new one might be. It must not read the body. Nil: status
-	// 401, unless the challenge (RFC 6750 section 3) says that a new token
-	// would not help.
+	// 401, unless its challenges (RFC 6750 section 3) say that a new token would
+	// not help, or are all for schemes other than Bearer and DPoP.
 	Rejected func(*http.Response) bool
 
 	// MaxReplayBytes is how many bytes of a request body are kept in memory,
@@ -86,7 +86,8 @@ func (t *Transport) base() http.RoundTripper {
 }
 
 // RoundTrip implements [http.RoundTripper]. When no token can be had, the
-// request is not sent and the error is a [*TokenError].
+// request is not sent and the error is a [*TokenError]; when it would carry one
+// in plaintext, [ErrInsecure].
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	t.init.Do(t.start)
 	err := t.err
