@@ -15,7 +15,8 @@ const longestPause = 30 * time.Second
 // shortestPause is for where nothing says how long a pause should be.
 const shortestPause = 100 * time.Millisecond
 
-// firstPause caps the pause after the first failure.
+// firstPause caps the pause after the first failure: after a time-out the
+// endpoint may be well again at once.
 const firstPause = 5 * time.Second
 
 // doubling is first, doubled n times, at most longestPause.
@@ -56,8 +57,8 @@ type failure struct {
 // Those who have no token wait as long again as the failed refresh took, at most
 // 5 s at first, then twice that, and so on: all requests that come meanwhile
 // share the failure, and an endpoint that fails at once is asked again sooner than
-// one that takes its time. When a valid token expires,
-// the endpoint is asked before anybody is turned away.
+// one that takes its time. When a valid token expires, the endpoint is asked
+// before anybody is turned away.
 func (f *failure) next(err error, stale uint64, left time.Duration, start, now time.Time) *failure {
 	n := 0
 	if f != nil {

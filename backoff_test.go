@@ -47,6 +47,21 @@ func TestPausesGrow(t *testing.T) {
 	})
 }
 
+// A failure that took long, by a time-out, does not mean as long a pause: the
+// endpoint may be well again at once.
+func TestPauseAfterATimeOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const takes, step = 20 * time.Second, 10 * time.Millisecond
+		at := callTimes(t, takes, step, 50*time.Second, errDown)
+		if len(at) != 2 {
+			t.Fatalf("got %d calls, want 2", len(at))
+		}
+		if pause := at[1] - at[0] - takes; pause < 5*time.Second || pause > 5*time.Second+2*step {
+			t.Errorf("got a pause of %v, want 5s", pause)
+		}
+	})
+}
+
 // Everybody who comes in the pause gets the failure with the time to come
 // back, at once and without a call.
 func TestFailureIsSharedInThePause(t *testing.T) {
