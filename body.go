@@ -8,10 +8,9 @@ import (
 	"net/http"
 )
 
-// A payload is a request's body, for the first sending and perhaps for a
-// second one.
+// A payload is a request's body, for this sending and perhaps for another one.
 type payload struct {
-	first io.ReadCloser
+	now io.ReadCloser // nil: there is none
 
 	// again gives the body once more, whole; nil if it cannot be had.
 	again func() (io.ReadCloser, error)
@@ -27,7 +26,7 @@ func payloadOf(req *http.Request, limit int64) (payload, error) {
 	case req.GetBody != nil:
 		return payload{body, req.GetBody}, nil
 	case limit <= 0 || req.ContentLength > limit:
-		return payload{first: body}, nil
+		return payload{now: body}, nil
 	}
 
 	// A body that is slow to come, as from a pipe, is not waited for longer
@@ -44,7 +43,7 @@ func payloadOf(req *http.Request, limit int64) (payload, error) {
 		return payload{}, err
 	}
 	if int64(len(head)) > limit {
-		return payload{first: readCloser{io.MultiReader(bytes.NewReader(head), body), body}}, nil
+		return payload{now: readCloser{io.MultiReader(bytes.NewReader(head), body), body}}, nil
 	}
 	if err := body.Close(); err != nil {
 		return payload{}, err

@@ -3,7 +3,6 @@ package bearer
 import (
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -119,12 +118,12 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	e, err := t.cache.entry(req.Context())
 	if err != nil {
-		if body.first != nil {
-			body.first.Close()
+		if body.now != nil {
+			body.now.Close()
 		}
 		return nil, err
 	}
-	resp, err := t.send(req, header, body.first, body, e)
+	resp, err := t.send(req, header, body, e)
 	if err != nil || !t.rejected(resp) {
 		return resp, err
 	}
@@ -148,12 +147,12 @@ func copyHeader(h http.Header) (out http.Header, authorized bool) {
 
 // send sends a copy of req with header, body and e's token. The caller's
 // request is not changed.
-func (t *Transport) send(req *http.Request, header http.Header, body io.ReadCloser, p payload, e *entry) (*http.Response, error) {
+func (t *Transport) send(req *http.Request, header http.Header, body payload, e *entry) (*http.Response, error) {
 	out := new(http.Request)
 	*out = *req
-	out.Body = body
-	if p.again != nil && body != nil {
-		out.GetBody = p.again // Base may need it for reasons of its own
+	out.Body = body.now
+	if body.now != nil && body.again != nil {
+		out.GetBody = body.again // Base may need it for reasons of its own
 	}
 	header["Authorization"] = e.header[:]
 	out.Header = header
@@ -185,14 +184,14 @@ func (t *Transport) replay(req *http.Request, body payload, resp *http.Response,
 	if err != nil || body.again == nil {
 		return resp, nil
 	}
-	again, err := body.again()
-	if err != nil || again == nil {
+	body.now, err = body.again()
+	if err != nil || body.now == nil {
 		return resp, nil
 	}
 	drain(resp)
 
 	header, _ := copyHeader(req.Header)
-	resp, err = t.send(req, header, again, body, next)
+	resp, err = t.send(req, header, body, next)
 	event := Event{Host: req.URL.Host, Err: err}
 	if err == nil {
 		event.Status = resp.StatusCode
