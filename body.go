@@ -36,7 +36,7 @@ func payloadOf(req *http.Request, limit int64) (payload, error) {
 	limit = min(limit, math.MaxInt64-1)
 	head, err := io.ReadAll(io.LimitReader(body, limit+1))
 	if !stop() {
-		return payload{}, ended(req.Context()) // body is closed already, or just being closed
+		return payload{}, contextErr(req.Context()) // body is closed already, or just being closed
 	}
 	if err != nil {
 		body.Close()

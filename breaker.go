@@ -11,109 +11,98 @@ import (
 )
 
 // A Breaker decides whether a token endpoint may be asked. It stands in front
-// of a whole refresh, retries included: one refresh is one event. A
-// *gobreaker.TwoStepCircuitBreaker of github.com/sony/gobreaker/v2 is one as it
-// is.
+// of a whole refresh: the refresh and its repeats are one event. A
+// *gobreaker.TwoStepCircuitBreaker of github.com/sony/gobreaker/v2 is a Breaker
+// as it is.
 //
-// Allow returns an error when the endpoint is not to be asked; otherwise done
-// is called exactly once. Its argument is nil when the endpoint is well, which
-// includes answers like invalid_grant: they are about the credential. Allow and
-// done may be called by several goroutines at once.
+// Allow returns an error if the endpoint must not be asked; otherwise done is
+// called exactly once. Pass nil to done if the endpoint is healthy.
+// invalid_grant counts as healthy: it concerns the credential. Both may be
+// called by several goroutines at once.
 type Breaker interface {
 	Allow() (done func(error), err error)
 }
 
 // CircuitBreaker is the default [Breaker]. One breaker is meant for one token
-// endpoint: Caches of many users at the same server share one. The zero value
-// is ready to use and has the recommended values; it must not be copied after
-// first use and may be used by many goroutines at once.
+// endpoint: the Caches of many users at the same server share it. The zero
+// value is ready to use and has the recommended values. A CircuitBreaker must
+// not be copied after first use and may be used by many goroutines at once.
 //
-// It opens after some failures in a row, and also when at least ten refreshes
-// were tried within a minute and half of them failed. After OpenFor it lets one
-// refresh through, whose outcome closes it or opens it again. It does not stay
-// open beyond the expiry of the valid token behind which it opened: the endpoint
-// may be well by then.
+// After a first failure it admits one trial at a time, for all Caches that
+// share it; a success ends the pauses of them all. It opens when the failures in
+// a row span [Cache.RetryFor]. It stays open for about a quarter of the time that
+// the outage has lasted, at least a second and at most OpenFor, and then admits
+// one trial, whose outcome closes it or opens it again.
 type CircuitBreaker struct {
-	// Failures in a row open the breaker. Zero: 5.
-	Failures uint32
-
-	// OpenFor is how long the breaker stays open. Zero or less: 30 s.
+	// OpenFor is the longest time for which the breaker stays open. Zero or
+	// less: 30 s.
 	OpenFor time.Duration
 
-	init    sync.Once // makes breaker
-	breaker *gobreaker.TwoStepCircuitBreaker[struct{}]
+	outage outage // when to ask
 
-	mu      sync.Mutex // guards what follows; taken inside gobreaker's lock, never the other way round
+	init    sync.Once // makes circuit
+	circuit *gobreaker.TwoStepCircuitBreaker[struct{}]
+
+	mu      sync.Mutex // guards changes; taken inside gobreaker's lock, never the other way round
 	changes []stateChange
-	opens   time.Time // when the breaker, now open, lets somebody through
 }
 
 type stateChange struct{ from, to string }
 
-// The failure rate is taken over a minute: with fewer than ten refreshes in
-// it, the failures in a row say it all.
-const (
-	rateWindow  = time.Minute
-	rateBuckets = 6
-	rateMinimum = 10
-)
+func (b *CircuitBreaker) openFor() time.Duration {
+	if b.OpenFor > 0 {
+		return b.OpenFor
+	}
+	return longestPause
+}
 
 // Allow implements [Breaker]. Its error is [ErrBreakerOpen].
 func (b *CircuitBreaker) Allow() (done func(error), err error) {
-	b.init.Do(b.start)
-	if b.retryAfter() > 0 {
+	t, ok := b.outage.enterNow()
+	if !ok {
 		return nil, ErrBreakerOpen
 	}
-	done, err = b.breaker.Allow()
+	return b.pass(t, limits{retryFor: defaultRetryFor}), nil
+}
+
+// pass lets the holder of t through, and returns what to tell the outcome to.
+// gobreaker has the state: closed, open or half-open. When to ask is the
+// outage's to say, so what gobreaker would refuse has been refused already, but
+// for a trial that somebody begins between two trials of the outage.
+func (b *CircuitBreaker) pass(t turn, l limits) (done func(error)) {
+	l.openFor = b.openFor()
+	tell, err := b.gobreaker().Allow()
 	if err != nil {
-		return nil, ErrBreakerOpen
+		tell = func(error) {}
 	}
-	return done, nil
+	return func(err error) {
+		b.outage.leave(t, l, err)
+		tell(err) // after the outage, which ReadyToTrip reads
+	}
 }
 
-func (b *CircuitBreaker) start() {
-	failures := b.Failures
-	if failures == 0 {
-		failures = 5
-	}
-	openFor := b.OpenFor
-	if openFor <= 0 {
-		openFor = 30 * time.Second
-	}
-	b.breaker = gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
-		Interval:     rateWindow,
-		BucketPeriod: rateWindow / rateBuckets,
-		Timeout:      1, // the least: how long it stays open is for opens to say
-		ReadyToTrip: func(n gobreaker.Counts) bool {
-			return n.ConsecutiveFailures >= failures ||
-				n.Requests >= rateMinimum && 2*n.TotalFailures >= n.Requests
-		},
-		IsExcluded: func(err error) bool { return errors.Is(err, context.Canceled) },
-		// Called under gobreaker's lock: only noted here, and told to the
-		// hooks by the Cache that caused it.
-		OnStateChange: func(_ string, from, to gobreaker.State) {
-			b.mu.Lock()
-			defer b.mu.Unlock()
-			b.changes = append(b.changes, stateChange{from.String(), to.String()})
-			if to == gobreaker.StateOpen {
-				b.opens = time.Now().Add(openFor)
-			}
-		},
+func (b *CircuitBreaker) gobreaker() *gobreaker.TwoStepCircuitBreaker[struct{}] {
+	b.init.Do(func() {
+		b.circuit = gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
+			Timeout:     1, // the shortest: the outage says when a trial is due
+			ReadyToTrip: func(gobreaker.Counts) bool { return b.outage.outlook().open },
+			IsExcluded:  cancelled,
+			// Called under gobreaker's lock: only noted here. The Cache that
+			// caused the change tells its hooks.
+			OnStateChange: func(_ string, from, to gobreaker.State) {
+				b.mu.Lock()
+				defer b.mu.Unlock()
+				if len(b.changes) < 8 { // nobody takes them without a Cache
+					b.changes = append(b.changes, stateChange{from.String(), to.String()})
+				}
+			},
+		})
 	})
+	return b.circuit
 }
 
-// openAtMost lets the breaker stay open for d from now at the most; zero does
-// not count.
-func (b *CircuitBreaker) openAtMost(d time.Duration) {
-	if d == 0 {
-		return
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if t := time.Now().Add(d); t.Before(b.opens) {
-		b.opens = t
-	}
-}
+// state is the breaker's state as [Status] shows it.
+func (b *CircuitBreaker) state() string { return b.gobreaker().State().String() }
 
 // takeChanges returns the state changes since the last call.
 func (b *CircuitBreaker) takeChanges() []stateChange {
@@ -124,13 +113,6 @@ func (b *CircuitBreaker) takeChanges() []stateChange {
 	return c
 }
 
-// retryAfter is how long the breaker stays open; zero if it is not.
-func (b *CircuitBreaker) retryAfter() time.Duration {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return max(0, time.Until(b.opens))
-}
-
 // NoBreaker is a [Breaker] that lets everything through.
 var NoBreaker Breaker = noBreaker{}
 
@@ -138,17 +120,10 @@ type noBreaker struct{}
 
 func (noBreaker) Allow() (func(error), error) { return func(error) {}, nil }
 
-// endpointFailure is what a Breaker is told about a refresh that ended with
-// err: nil when the authorization server answered as one that is well.
-func endpointFailure(err error) error {
-	if err == nil || permanent(err) {
-		return nil
-	}
-	return err
-}
+func cancelled(err error) bool { return errors.Is(err, context.Canceled) }
 
-// openError is the error of a refresh that the Breaker refused, with the
-// failure that made it so, which last is or has in it already.
+// openError is the error of a refresh that a Breaker refused with refused,
+// after the failure last, which may be nil.
 func openError(refused, last error) error {
 	if errors.Is(last, ErrBreakerOpen) {
 		return last

@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"golang.org/x/oauth2"
+	"golang.org/x/sync/singleflight"
+
+	"example.com/bearer/internal/instant"
 )
 
 // A Cache holds the current token of one credential and keeps it valid. The
@@ -16,11 +18,13 @@ import (
 // first use, and do not copy a Cache. All methods may be called by many
 // goroutines at once.
 //
-// A Cache has no goroutine of its own and needs no Close: what is to be done is
-// begun by the calls to Token, and ends by RefreshTimeout.
+// A token is valid while it has not expired and no API has rejected it. A Cache
+// needs no Close: calls to Token begin what is due, each refresh ends by itself,
+// and no goroutine outlives it, except one that waits for a Source, a Store or
+// a hook that does not return.
 type Cache struct {
-	// Source gives new tokens; if it is a [Refresher], refresh tokens are
-	// redeemed with it. Nil: tokens come from the Store or from Set only.
+	// Source obtains new tokens. If it is a [Refresher], it redeems refresh
+	// tokens as well. Nil: tokens come from the Store or from Set only.
 	Source Source
 
 	// Store keeps the token, the refresh token above all, across restarts. If
@@ -28,202 +32,569 @@ type Cache struct {
 	// the token is lost with the process.
 	Store Store
 
-	// Key is the credential's name in the Store and in hooks and logs. It is
-	// required with a Store, and it must name everything that the token
-	// depends on: provider, client, user, scopes. It is no secret.
+	// Key names the credential in the Store and in hooks and logs. It is
+	// required with a Store, and must identify everything that the token
+	// depends on: provider, client, user, scopes. It is not a secret.
 	Key string
 
-	// RefreshBefore is how long before expiry a refresh runs behind the
-	// requests, which go on with the token they have. It is never more than a
-	// third of the token's lifetime, and up to a fifth of it is taken off at
-	// random, so that a fleet does not march in step. Zero: 5 minutes.
-	// Negative: no refresh behind; at expiry everybody waits.
+	// RefreshBefore is how long before expiry a refresh runs in the
+	// background, while requests go on with the token they have. It is never
+	// more than a third of the token's lifetime, and up to a fifth of it is
+	// taken off at random, so that a fleet does not refresh in step. Zero: 5
+	// minutes. Negative: no background refresh; at expiry all callers wait.
+	//
+	// Some servers end the old access token when its refresh token is used. A
+	// background refresh then costs a few 401s, which Transport hides by
+	// replaying the requests, unless their bodies cannot be replayed.
 	RefreshBefore time.Duration
 
-	// RefreshTimeout limits one refresh, with its retries. Zero or less: 30 s.
+	// RefreshTimeout limits the requests of one refresh, with their repeats.
+	// Waiting for the Store's lock is limited by the same time, before.
+	// Zero or less: 30 s.
 	RefreshTimeout time.Duration
+
+	// RetryFor is how long a failed refresh is repeated while callers wait
+	// for it, with growing pauses, if it may be repeated. A caller with less
+	// patience leaves when its own context ends. Afterwards callers share the
+	// failure at once. Zero: 5 s. Negative: no repeats.
+	RetryFor time.Duration
 
 	// DefaultLifetime is the lifetime of tokens whose Expiry is zero, counted
 	// from when the Cache got them (RFC 6749 section 5.1 leaves expires_in to
-	// the server). Zero or less: they are used until they are rejected.
+	// the server). Zero or less: such tokens are used until they are
+	// rejected.
 	DefaultLifetime time.Duration
 
 	// Breaker stands before the token endpoint. Nil: a [CircuitBreaker] of
 	// this Cache's own. [NoBreaker]: none.
 	Breaker Breaker
 
-	// Hooks are told what happens. Nil: nobody is.
+	// Hooks are told what happens. Nil: none.
 	Hooks *Hooks
 
 	// Logger logs the same events. Nil: nothing is logged.
 	Logger *slog.Logger
 
-	// current is the token in use, valid or not; nil before the first one.
-	// It is read without a lock. It is written under mu, or from one entry to
-	// a copy of it by compare-and-swap.
-	current atomic.Pointer[entry]
+	// state is what is known of the credential; nil before anything is. Any
+	// goroutine may replace it, by compare-and-swap.
+	state atomic.Pointer[state]
 
-	// failed is the last refresh, if it failed. Written under mu.
-	failed atomic.Pointer[failure]
+	flight flight
 
-	flights singleflight
-
-	// saving is held from before a token is put into the Store until it is
-	// current, so that the two do not come to differ. It is taken after the
-	// Store's lock and before mu.
-	saving sync.Mutex
-
-	mu       sync.Mutex // guards what follows, and the writing of what precedes
-	tokens   uint64     // ids given to entries
-	renewals renewals
-	own      *CircuitBreaker // when Breaker is nil
-	unsaved  int             // failed attempts to save the current token; 0: it is saved
+	// The following are made when they are first needed, since most of many
+	// thousand Caches need neither.
+	own    atomic.Pointer[CircuitBreaker] // without a Breaker that is a CircuitBreaker: paces repeats, and is the Breaker if that is nil
+	stored atomic.Pointer[storage]
+	events atomic.Pointer[queue]
 }
 
 // Token returns a valid token. If there is one, that costs no lock and no
-// allocation; in the window before expiry (see [Cache.RefreshBefore]) a refresh
-// is begun behind it. Otherwise Token waits for the one refresh that all
-// callers share, or until ctx ends; ctx ends only the waiting. The error is a
-// [*TokenError].
+// allocation; in the window before its expiry (see [Cache.RefreshBefore]) a
+// refresh begins in the background. Otherwise Token waits for the one refresh
+// that all callers share, or until ctx ends; ctx ends only the waiting. The
+// error is a [*TokenError].
 func (c *Cache) Token(ctx context.Context) (*Token, error) {
 	e, err := c.entry(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return e.token, nil
+	return &e.token, nil
 }
 
 func (c *Cache) entry(ctx context.Context) (*entry, error) {
-	e := c.current.Load()
-	if e == nil {
-		return c.await(ctx, nil)
+	now := instant.Now()
+	if s := c.state.Load(); s != nil && !s.next.Reached(now) {
+		return s.entry, nil
 	}
-	now := present()
-	if !e.look.reached(now) {
-		return e, nil
+	return c.slow(ctx, now)
+}
+
+// slow is entry when something may be due.
+func (c *Cache) slow(ctx context.Context, now instant.Time) (*entry, error) {
+	s := c.load()
+	if !s.valid(now) {
+		return c.await(ctx, nil, "")
 	}
-	if e.expiry.reached(now) {
-		return c.await(ctx, nil)
+	if due(s, now, c.outlook(s)) != nothing && c.claim(s, now) {
+		c.fly(ctx, nil, "") // nobody waits: the outcome is in the state, and told to the hooks
 	}
-	c.refreshBehind(ctx, e, now)
-	return e, nil
+	return s.entry, nil
 }
 
 // Renew returns a token other than rejected, which an API did not accept. If
 // the current token is another one already, that is it: a burst of rejections
-// costs one refresh. While an API rejects the renewed tokens too, renewals
-// pause, and the error is a [*TokenError] with the time to come back. A nil
-// rejected means the current token.
+// costs one refresh. While the API rejects renewed tokens too, renewals pause,
+// and the error is a [*TokenError] with the time to come back; call
+// [Cache.Accepted] for each token that an API accepted, so that they do not.
+// (Transport does so by itself.) A nil rejected forces a renewal of a token that
+// stays valid until it has succeeded.
 func (c *Cache) Renew(ctx context.Context, rejected *Token) (*Token, error) {
-	e, err := c.renew(ctx, rejected)
+	var e *entry
+	if rejected != nil {
+		e = &entry{token: *rejected}
+	}
+	e, err := c.renewFor(ctx, e, "")
 	if err != nil {
 		return nil, err
 	}
-	return e.token, nil
+	return &e.token, nil
 }
 
-func (c *Cache) renew(ctx context.Context, rejected *Token) (*entry, error) {
+// renewFor is Renew for a token that host rejected.
+func (c *Cache) renewFor(ctx context.Context, rejected *entry, host string) (*entry, error) {
 	// Twice, because the refresh that was under way may have begun before the
 	// token was rejected, and have found it good.
 	for range 2 {
-		e := c.current.Load()
-		now := instantOf(time.Now())
-		if e == nil || e.expiry.reached(now) {
-			return c.await(ctx, nil)
+		e, landed, err := c.beginRenewal(ctx, rejected, host)
+		if err != nil || landed == nil {
+			return e, err
 		}
-		if rejected != nil && e.token.AccessToken != rejected.AccessToken {
-			return e, nil
-		}
-		if err := c.mayRenew(e, now); err != nil {
-			return nil, err
-		}
-		n, err := c.await(ctx, e)
-		if err != nil || n.token.AccessToken != e.token.AccessToken {
+		n, err := c.wait(ctx, landed)
+		if err != nil || !n.same(e) {
 			return n, err
 		}
 	}
 	return nil, &TokenError{Err: errSameToken}
 }
 
-// mayRenew says why e's token is not to be renewed now. One that has just been
-// replaced may: its successor is there, and no reason to pause before it was
-// rejected too.
-func (c *Cache) mayRenew(e *entry, now instant) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.current.Load().id != e.id {
-		return nil
-	}
-	return c.renewals.allow(now)
+// renewInBackground is renewFor without waiting.
+func (c *Cache) renewInBackground(ctx context.Context, rejected *entry, host string) {
+	_, _, _ = c.beginRenewal(detach(ctx), rejected, host)
 }
 
-// accepted notes that a renewal helped: an API accepted e's token in place of
-// one that it had rejected.
-func (c *Cache) accepted(e *entry) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if cur := c.current.Load(); cur != nil && cur.id == e.id {
-		c.renewals.futile = 0
+// beginRenewal returns a token other than rejected if there is one, or else
+// the current entry with the refresh that will replace it.
+func (c *Cache) beginRenewal(ctx context.Context, rejected *entry, host string) (*entry, <-chan singleflight.Result, error) {
+	s, now := c.load(), instant.Now()
+	if s.valid(now) {
+		if rejected != nil && !s.entry.same(rejected) {
+			return s.entry, nil, nil
+		}
+		if err := s.futile.allow(host, now); err != nil {
+			return nil, nil, err
+		}
+		if rejected != nil {
+			c.updateToken(s.entry, func(s *state) *state { return s.reject(host) })
+		}
 	}
+	landed, err := c.begin(ctx, s.entry, host)
+	return s.entry, landed, err
+}
+
+// Accepted tells the Cache that an API accepted t in place of a token that it
+// had rejected: the renewal helped, and the next one need not wait. Transport
+// calls it by itself; it is for callers of [Cache.Renew].
+func (c *Cache) Accepted(t *Token) {
+	if t != nil {
+		c.acceptedBy(&entry{token: *t}, "")
+	}
+}
+
+// acceptedBy is Accepted for a token that host accepted.
+func (c *Cache) acceptedBy(e *entry, host string) {
+	c.update(func(s *state) *state {
+		if !s.entry.same(e) || !s.futile.has(host) {
+			return s
+		}
+		return s.accepted(host)
+	})
 }
 
 // Set makes t the current token and stores it, for instance after a login. It
-// forgets earlier failures. A token that has expired is good enough if it has a
+// forgets earlier failures. A token that has expired will do if it has a
 // refresh token. If t cannot be stored, it is in use all the same, storing it is
-// tried again later, and the error says so.
+// tried again by later calls of Token until it works or the process ends, and
+// the error says so.
 func (c *Cache) Set(ctx context.Context, t *Token) error {
 	if t == nil || t.AccessToken == "" && t.RefreshToken == "" {
 		return errors.New("bearer: Cache.Set: the token is empty")
 	}
 	if err := checkHeader(t); err != nil {
-		return errorf("Cache.Set: %w", err)
+		return errorf("Cache.Set", err)
 	}
 	if c.Store != nil && c.Key == "" {
-		return errorf("Cache.Set: %w", errKey)
+		return errorf("Cache.Set", errKey)
 	}
-	a := &attempt{cache: c}
-	defer a.tell(ctx)
-	unlock, saveErr := a.lock(ctx)
-	defer unlock()
-
-	c.saving.Lock()
-	defer c.saving.Unlock()
-	if saveErr == nil {
-		saveErr = a.save(ctx, t)
-	}
-	c.publish(t, saveErr)
-	c.mu.Lock()
-	c.renewals = renewals{}
-	c.mu.Unlock()
-	if saveErr != nil {
-		return errorf("Cache.Set: the token is in use, but could not be stored yet: %w", saveErr)
+	t = c.dated(t)
+	err := c.write(ctx, func(ctx context.Context, x *session) error {
+		return x.put(ctx, t, true, func(err error) { c.savedLate(t, err) })
+	}, func(saveErr error) {
+		e := c.newEntry(t)
+		c.update(func(s *state) *state {
+			n := new(state).with(e)
+			if saveErr != nil {
+				n = n.saveFailed(instant.Now())
+				n.unsaved.login = true
+			}
+			return n
+		})
+	})
+	if err != nil {
+		return errorf("Cache.Set: the token is in use, but could not be stored yet", err)
 	}
 	return nil
+}
+
+// Delete forgets the credential: here at once, and in the Store, under its
+// lock. No refresh that is under way brings it back; other processes serve its
+// access token to its end, and use its refresh token no more. If the Store
+// fails, the error says that it still holds the token: call Delete again. Later
+// calls to Token begin anew: client credentials are obtained again, and a user's
+// credential needs a new login. Delete does not revoke the token at the server.
+func (c *Cache) Delete(ctx context.Context) error {
+	if c.Store != nil && c.Key == "" {
+		return errorf("Cache.Delete", errKey)
+	}
+	forget := func(error) { c.update(func(*state) *state { return new(state).with(none()) }) }
+	forget(nil) // what a refresh under way brings is not wanted from here on
+	err := c.write(ctx, func(ctx context.Context, x *session) error { return x.delete(ctx) }, forget)
+	if err != nil {
+		return errorf("Cache.Delete: the Store may still hold the token, call Delete again", err)
+	}
+	return nil
+}
+
+// write changes the record in the Store, under its lock, and then the state:
+// commit is called with the Store's error, after the Store has answered and
+// before anyone else writes there.
+func (c *Cache) write(ctx context.Context, change func(context.Context, *session) error, commit func(error)) error {
+	s := c.storage()
+	lockCtx, cancel := context.WithTimeout(ctx, c.refreshTimeout())
+	defer cancel()
+	x, err := s.open(lockCtx)
+	defer x.close()
+	if err == nil {
+		s.look(lockCtx)
+		err = x.begin(ctx)
+	}
+	if err == nil {
+		err = change(ctx, x)
+	}
+	commit(err)
+	return err
+}
+
+// savedLate notes the outcome of a Put of t that took too long to wait for.
+func (c *Cache) savedLate(t *Token, err error) {
+	c.update(func(s *state) *state {
+		if s.unsaved == nil || s.entry.token.AccessToken != t.AccessToken || s.entry.token.RefreshToken != t.RefreshToken {
+			return s
+		}
+		if err != nil {
+			return s.saveFailed(instant.Now())
+		}
+		return s.saved()
+	})
 }
 
 // Invalidate makes the next call to Token wait for a new token, if t is still
 // the current one; otherwise it does nothing. Its refresh token stays in use.
 func (c *Cache) Invalidate(t *Token) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	e := c.current.Load()
-	if e == nil || t == nil || e.token.AccessToken != t.AccessToken {
+	if t == nil {
 		return
 	}
-	dead := *e
-	dead.look, dead.expiry = past, past
-	c.current.Store(&dead)
+	c.update(func(s *state) *state {
+		if s.entry == nil || s.entry.token.AccessToken != t.AccessToken {
+			return s
+		}
+		return s.invalidated()
+	})
+}
+
+// Flush waits for a refresh that is under way, and stores the token if that is
+// still to be done. Call it before the program exits. It returns the Store's
+// error, or that of ctx.
+func (c *Cache) Flush(ctx context.Context) error {
+	if landed := c.flight.current(); landed != nil {
+		select {
+		case <-landed: // whether it failed is for those who wait for a token
+		case <-ctx.Done():
+			return errorf("Cache.Flush", contextErr(ctx))
+		}
+	}
+	if c.load().unsaved == nil {
+		return nil
+	}
+	x, err := c.storage().open(ctx)
+	defer x.close()
+	r := &refresh{cache: c}
+	if err == nil {
+		err = r.adopt(ctx)
+	}
+	if err == nil {
+		err = r.saveAgain(ctx, x)
+	}
+	if err != nil {
+		return errorf("Cache.Flush: the token could not be stored", err)
+	}
+	return nil
 }
 
 // TokenSource makes c an [oauth2.TokenSource] whose calls wait with ctx.
+//
+// Nothing calls [Cache.Renew] there: with oauth2.NewClient over it, a request
+// whose token an API rejects fails, and so do the others until the token
+// expires. Use [Transport] where requests are sent, and TokenSource for code
+// that takes nothing else.
 func (c *Cache) TokenSource(ctx context.Context) oauth2.TokenSource {
 	return tokenSource{ctx, c}
 }
 
-// tokenSource has a context for want of one in oauth2.TokenSource's method.
+// tokenSource has a context in it because oauth2.TokenSource's method has none.
 type tokenSource struct {
 	ctx   context.Context
 	cache *Cache
 }
 
 func (s tokenSource) Token() (*Token, error) { return s.cache.Token(s.ctx) }
+
+// await returns the entry of a valid token when the refresh that brings it has
+// ended. It is not that of rejected, which host did not accept; either may be
+// empty.
+func (c *Cache) await(ctx context.Context, rejected *entry, host string) (*entry, error) {
+	landed, err := c.begin(ctx, rejected, host)
+	if err != nil {
+		return nil, err
+	}
+	return c.wait(ctx, landed)
+}
+
+// begin returns the refresh that will bring a valid token, or the failure that
+// callers share while it is pointless to try again.
+func (c *Cache) begin(ctx context.Context, rejected *entry, host string) (<-chan singleflight.Result, error) {
+	if ctx.Err() != nil {
+		return nil, &TokenError{Err: contextErr(ctx)} // nobody waits for the refresh
+	}
+	if usesItself(ctx, c) {
+		return nil, &TokenError{Err: errWithin}
+	}
+	for {
+		s, now := c.load(), instant.Now()
+		o := c.outlook(s)
+		seen := s
+		if s.entry.same(rejected) {
+			seen = s.invalidated()
+		}
+		if due(seen, now, o) == nothing {
+			return nil, c.failureError(s, now)
+		}
+		if s.shared(o) || c.claim(s, now) {
+			landed, _ := c.fly(ctx, rejected, host)
+			return landed, nil
+		}
+	}
+}
+
+// wait returns the outcome of a refresh, or the error of ctx if that ends
+// before.
+func (c *Cache) wait(ctx context.Context, landed <-chan singleflight.Result) (*entry, error) {
+	select {
+	case r := <-landed:
+		e, _ := r.Val.(*entry)
+		if r.Err != nil || e == nil || e.expiry.Reached(instant.Now()) {
+			return nil, tokenError(r.Err)
+		}
+		return e, nil
+	case <-ctx.Done():
+		return nil, &TokenError{Err: contextErr(ctx)}
+	}
+}
+
+// tokenError is the error of a caller that waited and got no token. It is a
+// function of its own to keep the stack of those who wait small.
+func tokenError(err error) error {
+	if err == nil {
+		err = errExpired
+	}
+	if _, ok := errors.AsType[*TokenError](err); !ok {
+		err = &TokenError{Err: err} // the work did not end in an orderly way
+	}
+	return err
+}
+
+var errExpired = errors.New("the new token expired, or was invalidated, before it could be used")
+
+// claim takes it upon the caller to have done what is due in s.
+func (c *Cache) claim(s *state, now instant.Time) bool {
+	return c.swap(s, s.begun(now.Add(2*c.refreshTimeout()+saveTimeout)))
+}
+
+// fly joins the refresh that is under way, or begins one with the values of
+// ctx. Its goroutine ends when the refresh does, which each step's timeout sees
+// to if the Source, the Store and their like return soon after their context
+// ends.
+func (c *Cache) fly(ctx context.Context, rejected *entry, host string) (landed <-chan singleflight.Result, fresh bool) {
+	ctx.Done() // a nil ctx panics here, and not in the refresh's goroutine
+	return c.flight.join(func(dog *watchdog) (*entry, error) {
+		r := &refresh{cache: c, dog: dog, began: time.Now(), rejected: rejected, host: host}
+		return r.guarded(detach(ctx))
+	})
+}
+
+// empty is the state of a Cache about which nothing is known.
+var empty = new(state)
+
+func (c *Cache) load() *state {
+	if s := c.state.Load(); s != nil {
+		return s
+	}
+	return empty
+}
+
+// swap replaces old by s, if it is still the state.
+func (c *Cache) swap(old, s *state) bool {
+	if old == empty {
+		old = nil
+	}
+	return c.state.CompareAndSwap(old, s)
+}
+
+// update replaces the state by what change makes of it. change may be called
+// several times.
+func (c *Cache) update(change func(*state) *state) {
+	for {
+		old := c.load()
+		if s := change(old); s == old || c.swap(old, s) {
+			return
+		}
+	}
+}
+
+// updateToken is update while e is the entry. It reports whether it was.
+func (c *Cache) updateToken(e *entry, change func(*state) *state) bool {
+	for {
+		old := c.load()
+		if old.entry != e {
+			return false
+		}
+		if c.swap(old, change(old)) {
+			return true
+		}
+	}
+}
+
+// dated returns t with the Expiry that DefaultLifetime gives it, so that
+// a restart does not prolong its life.
+func (c *Cache) dated(t *Token) *Token {
+	if t.AccessToken == "" || !t.Expiry.IsZero() || c.DefaultLifetime <= 0 {
+		return t
+	}
+	d := *t
+	d.Expiry = time.Now().Add(min(c.DefaultLifetime, instant.Forever))
+	return &d
+}
+
+func (c *Cache) newEntry(t *Token) *entry { return newEntry(t, c.RefreshBefore, time.Now()) }
+
+func (c *Cache) refreshTimeout() time.Duration {
+	if c.RefreshTimeout > 0 {
+		return min(c.RefreshTimeout, instant.Forever/8) // so that sums do not overflow
+	}
+	return defaultTimeout
+}
+
+const defaultTimeout = 30 * time.Second
+
+// storage is the Store's part; nil without a Store.
+func (c *Cache) storage() *storage {
+	if c.Store == nil {
+		return nil
+	}
+	if s := c.stored.Load(); s != nil {
+		return s
+	}
+	c.stored.CompareAndSwap(nil, &storage{
+		store:   c.Store,
+		key:     c.Key,
+		bound:   bindingOf(c.Source),
+		writing: make(chan struct{}, 1),
+		failed: func(ctx context.Context, op string, err error) {
+			c.observer().tell(ctx, storeFailed, Event{Op: op, Err: err})
+		},
+	})
+	return c.stored.Load()
+}
+
+// endpoint is the Source behind the Breaker.
+func (c *Cache) endpoint() *endpoint {
+	e := &endpoint{source: c.Source, repeats: c.RetryFor >= 0, circuit: c.circuit, start: c.startCircuit}
+	if _, ok := c.Breaker.(*CircuitBreaker); !ok {
+		e.foreign = c.Breaker
+	}
+	e.limits = limits{retryFor: c.RetryFor, openFor: longestPause, expiry: func() time.Duration {
+		s := c.load()
+		if s.entry == nil || s.rejected {
+			return 0
+		}
+		return s.entry.expiry.Until(instant.Now())
+	}}
+	if c.RetryFor <= 0 {
+		e.limits.retryFor = defaultRetryFor
+	}
+	return e
+}
+
+// circuit is the CircuitBreaker that paces the trials of an endpoint that
+// fails; nil if none is shared and nothing has failed yet.
+func (c *Cache) circuit() *CircuitBreaker {
+	if b, ok := c.Breaker.(*CircuitBreaker); ok && b != nil {
+		return b
+	}
+	return c.own.Load()
+}
+
+func (c *Cache) startCircuit() *CircuitBreaker {
+	if b := c.circuit(); b != nil {
+		return b
+	}
+	c.own.CompareAndSwap(nil, new(CircuitBreaker))
+	return c.own.Load()
+}
+
+// outlook is what is known of the endpoint in state s. Without a failure of
+// this Cache's own it does not matter.
+func (c *Cache) outlook(s *state) outlook {
+	b := c.circuit()
+	if s.failure == nil || b == nil {
+		return outlook{}
+	}
+	return b.outage.outlook()
+}
+
+// failureError is the failure that callers share in state s.
+func (c *Cache) failureError(s *state, now instant.Time) error {
+	f := s.failure
+	if f == nil {
+		return &TokenError{Err: errExpired}
+	}
+	te := &TokenError{Err: f.err, RetryAfter: c.retryAfter(s, now)}
+	if f.kind == sick && c.outlook(s).open && (c.Breaker == nil || c.Breaker == Breaker(c.circuit())) {
+		te.Err = openError(ErrBreakerOpen, f.err)
+	}
+	return te
+}
+
+// retryAfter is when it makes sense to ask again, in state s; zero if time
+// alone does not help.
+func (c *Cache) retryAfter(s *state, now instant.Time) time.Duration {
+	f := s.failure
+	if f == nil || f.final || needsLogin(f.err) || isMistake(f.err) {
+		return 0
+	}
+	wait := f.until.Until(now)
+	if f.kind == sick {
+		wait = max(wait, c.outlook(s).trial.Until(now))
+	}
+	return wait
+}
+
+// tellBreaker tells the hooks what became of the Breaker.
+func (c *Cache) tellBreaker(ctx context.Context, e *endpoint) {
+	b := e.circuit()
+	if b == nil || e.foreign != nil {
+		return
+	}
+	for _, change := range b.takeChanges() {
+		c.observer().tell(ctx, breakerChanged, Event{From: change.from, To: change.to})
+	}
+}

@@ -30,7 +30,7 @@ func TestValidTokenCostsNoAllocation(t *testing.T) {
 // held by a Store that hangs.
 func TestValidTokenCostsNoLock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &failing{pausePut: 5 * time.Second}
+		s := &failing{pausePut: 1500 * time.Millisecond}
 		c := &bearer.Cache{Source: &mint{lifetime: time.Hour}, Store: s, Key: "k"}
 		if err := c.Set(t.Context(), token("first", time.Hour)); err != nil {
 			t.Fatal(err)
@@ -67,7 +67,8 @@ func TestColdCacheMakesOneCall(t *testing.T) {
 	})
 }
 
-// G7, C2: waiters share a failure too; they do not try one after another.
+// G7, C2: waiters share a failure too: one attempt at a time is made for all of
+// them, for as long as RetryFor, and then they all fail.
 func TestWaitersShareAFailure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var calls atomic.Int64
@@ -87,8 +88,8 @@ func TestWaitersShareAFailure(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		if n, took := calls.Load(), time.Since(start); n != 1 || took != 20*time.Millisecond {
-			t.Errorf("got %d calls in %v, want 1 in 20ms", n, took)
+		if n, took := calls.Load(), time.Since(start); n < 8 || n > 13 || took < 5*time.Second || took > 5100*time.Millisecond {
+			t.Errorf("got %d calls in %v, want some 10 in 5 s", n, took)
 		}
 	})
 }
@@ -381,7 +382,7 @@ func TestSlowHooksInTheWindow(t *testing.T) {
 // G9: a token that expires while it is being stored is not served.
 func TestTokenThatExpiresBeforeItIsUsed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := &bearer.Cache{Source: &mint{lifetime: time.Second}, Store: &failing{pausePut: 5 * time.Second}, Key: "k"}
+		c := &bearer.Cache{Source: &mint{lifetime: time.Second}, Store: &failing{pausePut: 1500 * time.Millisecond}, Key: "k"}
 		if got, err := c.Token(t.Context()); err == nil {
 			t.Errorf("got a token that expired %v ago, want an error", time.Since(got.Expiry))
 		}
@@ -512,8 +513,8 @@ func TestRenewThatBringsTheSameToken(t *testing.T) {
 	})
 }
 
-// 1,000 calls at an expired token and a dead endpoint: at most 5 calls,
-// one after another or all at once.
+// G17: 1,000 calls at an expired token and a dead endpoint cost no more than the
+// repeats of one refresh, whether they come one after another or all at once.
 func TestExpiredTokenAndDeadEndpoint(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, takes := range []time.Duration{0, 10 * time.Millisecond} {
@@ -537,8 +538,8 @@ func TestExpiredTokenAndDeadEndpoint(t *testing.T) {
 				wg.Go(func() { _, _ = c.Token(t.Context()) })
 			}
 			wg.Wait()
-			if n := calls.Load(); n > 5 {
-				t.Errorf("a failure takes %v: got %d calls, want at most 5", takes, n)
+			if n := calls.Load(); n > 13 {
+				t.Errorf("a failure takes %v: got %d calls, want some 10", takes, n)
 			}
 		}
 	})
@@ -738,6 +739,7 @@ func TestInvalidateDuringASave(t *testing.T) {
 		if got, err := c.Token(t.Context()); err != nil || got.AccessToken != "token-2" {
 			t.Errorf("got %v, %v, want token-2", got.AccessToken, err)
 		}
+		time.Sleep(time.Minute) // for the Puts to end
 	})
 }
 
@@ -788,17 +790,16 @@ func TestDefaultLifetime(t *testing.T) {
 	})
 }
 
-// What a Source must not return is an error that says so, and counts as a
-// failure of the endpoint.
+// What a Source must not return is an error that says so.
 func TestBadTokens(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // so that an hour ago stays an hour ago
 		for _, row := range []struct {
 			token *bearer.Token
 			want  string
 		}{
-			{nil, "Source returned neither a token nor an error"},
-			{&bearer.Token{}, "Source returned a token whose AccessToken is empty"},
-			{token("old", -time.Hour), "Source returned a token whose Expiry was 1h0m0s ago: compare the clocks of this machine and the server"},
+			{nil, "the Source returned neither a token nor an error"},
+			{&bearer.Token{}, "the Source returned a token whose AccessToken is empty"},
+			{token("old", -time.Hour), "the Source returned a token that expired 1h0m0s ago: it must return a new one each time; if it does, compare the clocks of this machine and the server"},
 			{&bearer.Token{AccessToken: "x\r\nEvil: 1"}, "the token's AccessToken has the byte 0x0d at offset 1, which cannot stand in an Authorization header: trim it"},
 			{&bearer.Token{AccessToken: "x", TokenType: "N_A"}, `the token's TokenType is "N_A", and only Bearer tokens can be sent (RFC 6750)`}, // C24
 		} {

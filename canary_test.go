@@ -144,7 +144,7 @@ func TestNoSecretIsShown(t *testing.T) {
 		d := new(diary)
 		c := &bearer.Cache{
 			Source: &canaries{clientSecret: canary}, Store: store, Key: "k",
-			Breaker: &bearer.CircuitBreaker{Failures: 20}, RefreshTimeout: time.Second,
+			Breaker: &bearer.CircuitBreaker{}, RefreshTimeout: time.Second,
 			Hooks: d.hooks(), Logger: slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		}
 		status := 0

@@ -5,29 +5,63 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"golang.org/x/oauth2/clientcredentials"
 )
 
-// stored is what a Store holds of a token: JSON with a version, so that a
-// later release can change the form and still read this one.
-type stored struct {
+// A record is what a Store holds of a credential: JSON with a version. Later
+// releases add members, which this one leaves out when it writes; a change that
+// an older release cannot read has another version.
+type record struct {
 	Version      int       `json:"v"`
 	AccessToken  string    `json:"access_token,omitempty"`
 	TokenType    string    `json:"token_type,omitempty"`
 	RefreshToken string    `json:"refresh_token,omitempty"`
 	Expiry       time.Time `json:"expiry,omitzero"`
 	Scope        string    `json:"scope,omitempty"`
+	binding
 }
 
-const storedVersion = 1
+// A binding says whose tokens a record holds. Records of older releases, and
+// of Sources that do not tell, have an empty one.
+type binding struct {
+	TokenURL string `json:"token_url,omitempty"`
+	ClientID string `json:"client_id,omitempty"`
+}
 
-// What is outside of these, JSON cannot tell (RFC 3339 section 5.6). Either
+// bindingOf is the binding of source's tokens. The grants of package grant
+// tell theirs by a method.
+func bindingOf(source Source) binding {
+	switch s := source.(type) {
+	case interface {
+		Credential() (tokenURL, clientID string)
+	}:
+		tokenURL, clientID := s.Credential()
+		return binding{tokenURL, clientID}
+	case *clientcredentials.Config:
+		if s != nil {
+			return binding{s.TokenURL, s.ClientID}
+		}
+	}
+	return binding{}
+}
+
+// excludes reports whether b and other belong to different credentials.
+func (b binding) excludes(other binding) bool {
+	differ := func(a, b string) bool { return a != "" && b != "" && a != b }
+	return differ(b.TokenURL, other.TokenURL) || differ(b.ClientID, other.ClientID)
+}
+
+const recordVersion = 1
+
+// What is outside of these, JSON cannot express (RFC 3339 section 5.6). Either
 // is as good as the time it stands for.
 var (
 	longAgo = time.Unix(0, 0).UTC()
 	farAway = time.Date(9999, time.December, 31, 23, 59, 59, 0, time.UTC)
 )
 
-func encode(t *Token) ([]byte, error) {
+func encode(t *Token, b binding) ([]byte, error) {
 	scope, _ := t.Extra("scope").(string)
 	expiry := t.Expiry.UTC().Round(0)
 	switch year := expiry.Year(); {
@@ -36,34 +70,45 @@ func encode(t *Token) ([]byte, error) {
 	case year > 9999:
 		expiry = farAway
 	}
-	return json.Marshal(stored{
-		Version:      storedVersion,
+	return json.Marshal(record{
+		Version:      recordVersion,
 		AccessToken:  t.AccessToken,
 		TokenType:    t.TokenType,
 		RefreshToken: t.RefreshToken,
 		Expiry:       expiry,
 		Scope:        scope,
+		binding:      b,
 	})
 }
 
 // decode is the inverse of encode. Its errors do not show the data.
-func decode(data []byte) (*Token, error) {
-	var s stored
-	if err := json.Unmarshal(data, &s); err != nil {
+func decode(data []byte, b binding) (*Token, error) {
+	var r record
+	if err := json.Unmarshal(data, &r); err != nil {
 		return nil, errors.New("the stored token is not the JSON that this package writes: delete it and log in again")
 	}
-	if s.Version != storedVersion {
-		return nil, fmt.Errorf("the stored token has version %d, and this release reads version %d: delete it and log in again", s.Version, storedVersion)
+	if r.Version != recordVersion {
+		return nil, fmt.Errorf("the stored token has version %d, and this release reads version %d: delete it and log in again", r.Version, recordVersion)
 	}
-	if s.AccessToken == "" && s.RefreshToken == "" {
+	if r.AccessToken == "" && r.RefreshToken == "" {
 		return nil, errors.New("the stored token has neither an access token nor a refresh token: delete it and log in again")
 	}
-	t := &Token{AccessToken: s.AccessToken, TokenType: s.TokenType, RefreshToken: s.RefreshToken, Expiry: s.Expiry}
+	if b.excludes(r.binding) {
+		return nil, &foreignError{r.binding}
+	}
+	t := &Token{AccessToken: r.AccessToken, TokenType: r.TokenType, RefreshToken: r.RefreshToken, Expiry: r.Expiry}
 	if err := checkHeader(t); err != nil {
 		return nil, err
 	}
-	if s.Scope != "" {
-		t = t.WithExtra(map[string]any{"scope": s.Scope})
+	if r.Scope != "" {
+		t = t.WithExtra(map[string]any{"scope": r.Scope})
 	}
 	return t, nil
+}
+
+// A foreignError says that a record belongs to another credential.
+type foreignError struct{ of binding }
+
+func (e *foreignError) Error() string {
+	return fmt.Sprintf("the token stored under Cache.Key is of client %q at %q: give each client and server a Key of its own, or delete it", e.of.ClientID, e.of.TokenURL)
 }

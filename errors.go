@@ -4,13 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"strings"
 	"time"
 
 	"golang.org/x/oauth2"
 
-	"example.com/bearer/internal/retryafter"
+	"example.com/bearer/internal/oauthcode"
 )
 
 // The errors to branch on, with [errors.Is].
@@ -25,7 +24,30 @@ var (
 	// ErrBreakerOpen is in a [TokenError] when the [Breaker] lets no request
 	// through to the token endpoint.
 	ErrBreakerOpen = errors.New("bearer: circuit breaker is open")
+
+	// ErrLoginRequired is in a [TokenError] when only the user's consent can
+	// help: nobody has logged in yet, or the refresh token has expired, was
+	// revoked or was used before. It is the same value as ErrLoginRequired of
+	// package grant.
+	ErrLoginRequired = oauthcode.ErrLoginRequired
 )
+
+// loginRequired returns err, a refusal of the refresh token, as one that is
+// ErrLoginRequired too.
+func loginRequired(err error) error {
+	if errors.Is(err, ErrLoginRequired) {
+		return err
+	}
+	return &loginError{err}
+}
+
+type loginError struct{ refusal error }
+
+func (e *loginError) Error() string {
+	return describe(e.refusal) + "; the user has to log in again"
+}
+
+func (e *loginError) Unwrap() []error { return []error{e.refusal, ErrLoginRequired} }
 
 // A TokenError says that no token could be had, and so that no request was
 // sent. It holds no secret.
@@ -56,12 +78,18 @@ func (e *TokenError) Unwrap() error { return e.Err }
 // url.Error.Timeout asks.
 func (e *TokenError) Timeout() bool { return errors.Is(e.Err, context.DeadlineExceeded) }
 
-// describe is err's text, without a second prefix of ours.
+// Temporary reports whether a later attempt may succeed without anything else
+// being changed. Retry policies ask for it.
+func (e *TokenError) Temporary() bool {
+	return !errors.Is(e.Err, ErrLoginRequired) && kindOf(e.Err) != refusal
+}
+
+// describe is err's text, without another prefix of ours.
 func describe(err error) string {
 	if err == nil {
 		return "unknown cause"
 	}
-	return strings.ReplaceAll(err.Error(), "bearer: ", "")
+	return strings.TrimPrefix(err.Error(), "bearer: ")
 }
 
 // withoutBody returns err with a text that does not have the body of the token
@@ -72,60 +100,19 @@ func withoutBody(err error) error {
 	if !ok || len(re.Body) == 0 {
 		return err
 	}
-	return &bodiless{strings.ReplaceAll(err.Error(), string(re.Body), "(body withheld)"), err}
+	return &wrapped{strings.ReplaceAll(err.Error(), string(re.Body), "(body withheld)"), err}
 }
 
-// bodiless hides err from everything that formats or encodes it.
-type bodiless struct {
+// errorf is because with the package's prefix: once, in front.
+func errorf(text string, err error) error { return because("bearer: "+text, err) }
+
+// because returns err with text before its own, which loses our prefix there.
+func because(text string, err error) error { return &wrapped{text + ": " + describe(err), err} }
+
+type wrapped struct {
 	text string
 	err  error
 }
 
-func (e *bodiless) Error() string { return e.text }
-func (e *bodiless) Unwrap() error { return e.err }
-
-// permanentCodes are the error codes (RFC 6749 section 5.2, RFC 8628 section
-// 3.5, RFC 8707 section 2, OpenID Connect Core section 3.1.2.6) that the same
-// request will meet again.
-var permanentCodes = map[string]bool{
-	"invalid_grant":              true,
-	"invalid_client":             true,
-	"unauthorized_client":        true,
-	"unsupported_grant_type":     true,
-	"invalid_scope":              true,
-	"invalid_request":            true,
-	"invalid_target":             true,
-	"access_denied":              true,
-	"expired_token":              true,
-	"login_required":             true,
-	"account_selection_required": true,
-	"consent_required":           true,
-	"interaction_required":       true,
-}
-
-// permanent reports whether asking again would bring the same answer: an
-// OAuth error that the authorization server gave in so many words. An HTML
-// page with status 403 is somebody else's word, and a status of 500 is an
-// accident whatever the body says.
-func permanent(err error) bool {
-	re, ok := errors.AsType[*oauth2.RetrieveError](err)
-	if !ok || !permanentCodes[re.ErrorCode] {
-		return false
-	}
-	return re.Response == nil ||
-		re.Response.StatusCode < 500 && re.Response.StatusCode != http.StatusTooManyRequests
-}
-
-// retryAfter is what the server asked for with a Retry-After header (RFC 9110
-// section 10.2.3), zero if it did not.
-func retryAfter(err error, now time.Time) time.Duration {
-	re, ok := errors.AsType[*oauth2.RetrieveError](err)
-	if !ok || re.Response == nil {
-		return 0
-	}
-	d, _ := retryafter.Parse(re.Response.Header, now)
-	return d
-}
-
-// errorf is fmt.Errorf with the package's prefix, once.
-func errorf(format string, err error) error { return fmt.Errorf("bearer: "+format, err) }
+func (w *wrapped) Error() string { return w.text }
+func (w *wrapped) Unwrap() error { return w.err }

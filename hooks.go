@@ -3,15 +3,21 @@ package bearer
 import (
 	"context"
 	"log/slog"
+	"sync"
+	"sync/atomic"
 	"time"
 )
 
 // Hooks are told what a [Cache] and the Transports over it do, as
-// net/http/httptrace.ClientTrace tells of connections. Any of the functions can
-// be nil. They are called synchronously, by several goroutines at once, never
-// under a lock, and never with a secret; ctx is that of the request or of the
-// refresh it happened in. A hook may use the Cache, but one that waits for its
-// refresh waits for itself.
+// net/http/httptrace.ClientTrace tells of connections. Any of the functions may
+// be nil. The hooks of one Cache are called one after another, in the order of
+// the events, in a goroutine of their own: those who wait for a token do not wait
+// for hooks, so an event may be told after its outcome was returned. A hook may
+// use the Cache and wait for it. A hook that hangs delays only later ones; up to
+// 128 events are kept for them, and [Status] counts those that were dropped.
+//
+// No event holds a secret. ctx has the values of the context of the request or
+// refresh in which the event happened, but does not end with it.
 type Hooks struct {
 	// TokenRefreshed: a Source gave a new token, and it is in use.
 	// Expiry and Took are set.
@@ -88,23 +94,135 @@ func (e Event) attrs() []slog.Attr {
 	return a
 }
 
-// hooks is c.Hooks, never nil.
-func (c *Cache) hooks() *Hooks {
-	if c.Hooks != nil {
-		return c.Hooks
-	}
-	return &noHooks
+// A kind is a kind of event: the hook that is told, and how it is logged.
+type kind struct {
+	hook  func(*Hooks) func(context.Context, Event)
+	level slog.Level
+	text  string
 }
 
-var noHooks Hooks
+var (
+	tokenRefreshed = kind{func(h *Hooks) func(context.Context, Event) { return h.TokenRefreshed }, slog.LevelInfo, "token refreshed"}
+	refreshFailed  = kind{func(h *Hooks) func(context.Context, Event) { return h.RefreshFailed }, slog.LevelWarn, "refresh failed"}
+	tokenRejected  = kind{func(h *Hooks) func(context.Context, Event) { return h.TokenRejected }, slog.LevelInfo, "token rejected"}
+	replayed       = kind{func(h *Hooks) func(context.Context, Event) { return h.RequestReplayed }, slog.LevelInfo, "request replayed"}
+	breakerChanged = kind{func(h *Hooks) func(context.Context, Event) { return h.BreakerChanged }, slog.LevelWarn, "breaker changed"}
+	tokenWithheld  = kind{func(h *Hooks) func(context.Context, Event) { return h.TokenWithheld }, slog.LevelInfo, "token withheld"}
+	storeFailed    = kind{func(h *Hooks) func(context.Context, Event) { return h.StoreFailed }, slog.LevelError, "store failed"}
+)
 
-// emit tells hook and the log.
-func (c *Cache) emit(ctx context.Context, hook func(context.Context, Event), level slog.Level, msg string, e Event) {
-	e.Key = c.Key
-	if hook != nil {
+// An observer tells the hooks and the log of a Cache what happened, in the
+// order in which it happened, and never in the goroutine in which it happened:
+// what a hook does harms no refresh and no request.
+type observer struct {
+	key    string
+	hooks  *Hooks
+	logger *slog.Logger
+	events *atomic.Pointer[queue] // made with the first event
+}
+
+func (c *Cache) observer() observer { return observer{c.Key, c.Hooks, c.Logger, &c.events} }
+
+// tell reports an event. It does not wait for hooks.
+func (o observer) tell(ctx context.Context, k kind, e Event) {
+	var hook func(context.Context, Event)
+	if o.hooks != nil {
+		hook = k.hook(o.hooks)
+	}
+	if hook == nil && o.logger == nil {
+		return
+	}
+	q := o.events.Load()
+	if q == nil {
+		o.events.CompareAndSwap(nil, new(queue))
+		q = o.events.Load()
+	}
+	e.Key = o.key
+	ctx = context.WithoutCancel(ctx)
+	q.add(func() {
+		o.log(ctx, k.level, k.text, e.attrs())
+		if hook == nil {
+			return
+		}
+		defer func() {
+			if p := recover(); p != nil {
+				o.log(ctx, slog.LevelError, "hook panicked", append(e.attrs(), slog.String("event", k.text), slog.Any("panic", p)))
+			}
+		}()
 		hook(ctx, e)
+	})
+}
+
+// log survives a handler that panics: there is nobody to tell of it.
+func (o observer) log(ctx context.Context, level slog.Level, text string, attrs []slog.Attr) {
+	if o.logger == nil {
+		return
 	}
-	if c.Logger != nil && c.Logger.Enabled(ctx, level) {
-		c.Logger.LogAttrs(ctx, level, "bearer: "+msg, e.attrs()...)
+	defer func() { _ = recover() }()
+	o.logger.LogAttrs(ctx, level, "bearer: "+text, attrs...)
+}
+
+// mostEvents bounds a queue. Events are rare, so only a hook that hangs fills
+// it.
+const mostEvents = 128
+
+// A queue calls functions in order, in one goroutine, which ends when there is
+// nothing left to call.
+type queue struct {
+	mu      sync.Mutex // guards what follows
+	waiting []func()
+	running bool // a goroutine runs calls
+	dropped int  // functions that found the queue full
+}
+
+func (q *queue) add(f func()) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if len(q.waiting) == mostEvents {
+		q.dropped++
+		return
 	}
+	q.waiting = append(q.waiting, f)
+	if !q.running {
+		q.running = true
+		go q.run()
+	}
+}
+
+// next takes the function that is first in line, and ends the run if there is
+// none.
+func (q *queue) next() func() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if len(q.waiting) == 0 {
+		q.waiting, q.running = nil, false
+		return nil
+	}
+	f := q.waiting[0]
+	q.waiting[0] = nil
+	q.waiting = q.waiting[1:]
+	return f
+}
+
+func (q *queue) run() {
+	ended := false
+	defer func() {
+		if !ended {
+			go q.run() // a hook called runtime.Goexit
+		}
+	}()
+	for f := q.next(); f != nil; f = q.next() {
+		f()
+	}
+	ended = true
+}
+
+// lost is how many events found the queue full.
+func (q *queue) lost() int {
+	if q == nil {
+		return 0
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.dropped
 }

@@ -4,293 +4,362 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"time"
+
+	"example.com/bearer/internal/instant"
 )
 
-// await returns the entry of a valid token other than stale's, which can be
-// nil, when the refresh that brings it has ended.
-func (c *Cache) await(ctx context.Context, stale *entry) (*entry, error) {
-	if ctx.Err() != nil {
-		return nil, awaited(ended(ctx)) // nobody is there to begin a refresh for
-	}
-	if err := c.pause(); err != nil {
-		return nil, err
-	}
-	f, _ := c.fly(ctx, stale, false)
-	e, err := f.wait(ctx)
-	if err != nil || e.expiry.reached(instantOf(time.Now())) {
-		return nil, awaited(err)
-	}
-	return e, nil
+// A refresh is the work of one flight: what is due for the credential, in the
+// flight's goroutine.
+type refresh struct {
+	cache *Cache
+	dog   *watchdog
+	began time.Time
+
+	// rejected is the token that an API did not accept, which will not do.
+	// Nil: any valid one will.
+	rejected *entry
+	host     string // that rejected it
 }
 
-// pause is the error of the last refresh while it makes no sense to try again.
-func (c *Cache) pause() error {
-	f := c.failed.Load()
+// errReplaced says that the token was replaced, by Set or by Delete, while the
+// refresh was under way. What became of the old one does not matter any more.
+var errReplaced = errors.New("the token was replaced meanwhile: try again")
+
+// mostReplaced bounds how often a refresh begins anew for that reason.
+const mostReplaced = 10
+
+// errSameToken is the cause when a renewal brought the rejected token again.
+var errSameToken = errors.New("the Source returned the token that was rejected: it must not cache")
+
+// run does what is due until there is a valid token, or a failure.
+func (r *refresh) run(ctx context.Context) (*entry, error) {
+	if r.rejected != nil {
+		sleep(ctx, renewalJitter())
+	}
+	for range mostReplaced {
+		e, err := r.once(ctx)
+		if err != errReplaced {
+			return e, err
+		}
+	}
+	return nil, errReplaced
+}
+
+// once is one refresh, from top to bottom.
+func (r *refresh) once(ctx context.Context) (*entry, error) {
+	// The previous flight may already have done the work.
+	task := r.due()
+	if task == nothing {
+		return r.result()
+	}
+
+	// Other processes may have done it. One look at the Store comes before the
+	// lock: if there is a new token, there is nothing to wait for.
+	c, s := r.cache, r.cache.storage()
+	r.dog.watch("the Store", c.refreshTimeout())
+	storeCtx, cancel := context.WithTimeout(ctx, c.refreshTimeout())
+	defer cancel()
+	if s.lockable() || task == look {
+		_ = r.adopt(storeCtx)
+		if task == look && !r.superseded(ctx) {
+			c.update(func(s *state) *state { return s.looked(instant.Now()) })
+			return r.result()
+		}
+		if task == look {
+			c.update(func(s *state) *state { return s.secretChanged() })
+		}
+		if task = r.due(); task == nothing {
+			return r.result()
+		}
+	}
+
+	// From here on no other process refreshes.
+	x, storeErr := s.open(storeCtx)
+	defer x.close()
+	if storeErr == nil {
+		storeErr = r.adopt(storeCtx)
+	}
+	if storeErr == nil {
+		_ = r.saveAgain(storeCtx, x)
+	}
+	if task = r.due(); task == nothing || task == save {
+		return r.result()
+	}
+	prev := c.load().entry
+	if storeErr != nil {
+		if storeErr != errKey {
+			storeErr = because("the Store is out of order", storeErr)
+		}
+		if r.needsStore(x, prev) {
+			return r.fail(ctx, prev, &failure{err: storeErr, kind: brokeOff})
+		}
+	}
+
+	// The time for the request starts now, however long the lock took.
+	r.dog.watch("the Source", c.refreshTimeout())
+	askCtx, cancelAsk := context.WithTimeout(ctx, c.refreshTimeout())
+	defer cancelAsk()
+	t, prev, f := r.ask(askCtx, prev)
+	if f != nil {
+		if storeErr != nil && f.err != errReplaced {
+			f.err = fmt.Errorf("%w; and %w", f.err, storeErr) // where a better token may be
+		}
+		return r.fail(ctx, prev, f)
+	}
+
+	// G19: nobody gets the access token before the refresh token that came
+	// with it is in the Store, or the Store has failed to take it.
+	r.dog.watch("the Store", 2*saveWait+saveTimeout)
+	t = c.dated(t)
+	saveErr := r.save(ctx, x, prev, t)
+	return r.commit(ctx, prev, t, saveErr)
+}
+
+// due is what there is to do for this refresh.
+func (r *refresh) due() task {
+	s := r.cache.load()
+	if s.entry.same(r.rejected) {
+		s = s.invalidated()
+	}
+	return due(s.ended(), instant.Now(), r.cache.outlook(s))
+}
+
+// result is what the state has for those who wait, when nothing is to be done.
+func (r *refresh) result() (*entry, error) {
+	s, now := r.cache.load(), instant.Now()
+	if s.valid(now) && !s.entry.same(r.rejected) {
+		return s.entry, nil
+	}
+	return nil, r.cache.failureError(s, now)
+}
+
+// adopt reads the Store, and makes what other processes did there the state.
+func (r *refresh) adopt(ctx context.Context) error {
+	c := r.cache
+	f, err := c.storage().load(ctx)
+	if err != nil {
+		return err
+	}
+	c.update(func(s *state) *state {
+		return s.found(f, instant.Now(), func(t *Token) *entry { return c.newEntry(c.dated(t)) })
+	})
+	return nil
+}
+
+// superseded reports whether the client's secret, which the server refused, is
+// another one by now.
+func (r *refresh) superseded(ctx context.Context) bool {
+	f := r.cache.load().failure
 	if f == nil {
-		return nil
+		return false
 	}
-	now := instantOf(time.Now())
-	if f.till.reached(now) {
-		return nil
-	}
-	return f.error(now)
+	s := supersedable(f.err)
+	return s != nil && s.Superseded(sourceContext(ctx, r.cache))
 }
 
-// awaited is the error of a caller that waited in vain. It is a function of
-// its own to keep the stack of the waiting small.
-func awaited(err error) error {
-	if err == nil {
-		err = errExpired
+// needsStore reports whether a failure of the Store must fail the refresh:
+// when prev's refresh token might be used twice, because other processes use
+// the Store too, and when no Store could ever work.
+func (r *refresh) needsStore(x *session, prev *entry) bool {
+	return x.key == "" || x.shared && r.cache.endpoint().refreshes(tokenOf(prev))
+}
+
+// waiting reports whether callers wait for prev's successor: prev is the
+// current token, and no longer valid.
+func (r *refresh) waiting(prev *entry) bool {
+	s := r.cache.load()
+	return s.entry == prev && (!s.valid(instant.Now()) || s.entry.same(r.rejected))
+}
+
+// worthless reports whether e's access token has expired or was rejected, so
+// that nothing is lost if its refresh token is used once too often.
+func (r *refresh) worthless(e *entry) bool {
+	s := r.cache.load()
+	return s.entry != e || !s.valid(instant.Now())
+}
+
+// ask asks the Source for a successor of prev. It returns the entry that the
+// token succeeds, which is another one if another process has replaced prev.
+func (r *refresh) ask(ctx context.Context, prev *entry) (*Token, *entry, *failure) {
+	c := r.cache
+	endpoint := c.endpoint()
+	defer c.tellBreaker(ctx, endpoint)
+	ctx = sourceContext(ctx, c)
+	before := c.load().failure
+	if before == nil {
+		before = new(failure)
 	}
-	if _, ok := errors.AsType[*TokenError](err); !ok {
-		err = &TokenError{Err: err} // the waiter left, or the work did not end in an orderly way
+
+	dead, refused := before.dead, error(nil)
+	for prev != dead && endpoint.refreshes(tokenOf(prev)) {
+		if before.spares(prev) && !r.worthless(prev) {
+			again := *before
+			return nil, prev, &again
+		}
+		t, err := endpoint.ask(ctx, &prev.token, func() bool { return r.waiting(prev) }, before.err)
+		if err == nil {
+			return t, prev, nil
+		}
+		f := &failure{err: err, kind: kindOf(err), spent: maybeSpent(err)}
+		if !refusesGrant(err) {
+			if refusesSilently(err) && refusesSilently(before.err) && r.worthless(prev) {
+				f.err = loginRequired(err)
+			}
+			return nil, prev, f
+		}
+		// Another process, one that does not lock, may just have used the
+		// refresh token: then its successor is in the Store, and could be
+		// refused too.
+		_ = r.adopt(ctx)
+		switch now := c.load().entry; {
+		case now != prev && r.due() == nothing:
+			return nil, prev, &failure{err: errReplaced}
+		case now != prev:
+			prev = now
+		case !r.worthless(prev):
+			// Some servers refuse to refresh a token that is still valid.
+			f.doubted = prev
+			return nil, prev, f
+		default:
+			dead, refused = prev, err
+		}
+	}
+
+	t, err := endpoint.ask(ctx, nil, func() bool { return r.waiting(prev) }, before.err)
+	if err == nil {
+		return t, prev, nil
+	}
+	f := &failure{err: err, kind: kindOf(err), dead: dead}
+	switch {
+	case dead == nil || dead != prev:
+	case f.kind != refusal:
+		if refused != nil { // worth another attempt, so it must not look like the refusal
+			f.err = &wrapped{describe(err) + " (from scratch, after: " + describe(refused) + ")", err}
+		}
+	default:
+		f.final = true
+		if refused == nil {
+			refused = before.err
+		}
+		f.err = loginRequired(refused)
+	}
+	return nil, prev, f
+}
+
+// save puts t into the Store in place of prev. It returns errReplaced, and
+// stores nothing, if prev is no longer the current token: here, or in the Store.
+func (r *refresh) save(ctx context.Context, x *session, prev *entry, t *Token) error {
+	c := r.cache
+	if err := x.begin(ctx); err != nil {
+		return err
+	}
+	if c.load().entry != prev {
+		return errReplaced
+	}
+	err := x.put(ctx, t, false, func(err error) { c.savedLate(t, err) })
+	if err == errChanged {
+		if err = r.adopt(ctx); err == nil {
+			return errReplaced
+		}
 	}
 	return err
 }
 
-var errExpired = errors.New("the new token expired, or was invalidated, before it could be used")
-
-// refreshBehind begins a refresh that nobody waits for. The one caller that
-// manages to postpone the entry's next look begins it; the others go on without
-// noticing. Should the refresh get lost, the look comes again.
-func (c *Cache) refreshBehind(ctx context.Context, e *entry, now instant) {
-	postponed := e.lookAt(now.add(2 * c.refreshTimeout()))
-	if !c.current.CompareAndSwap(e, postponed) {
-		return
-	}
-	// The outcome is in the Cache, and told to the hooks.
-	if _, first := c.fly(ctx, e, true); !first {
-		// The flight under way may have done its work, and be no more than
-		// telling slow hooks: it will not look after e again.
-		c.current.CompareAndSwap(postponed, e.lookAt(now.add(shortestPause)))
-	}
-}
-
-// fly returns the flight that is under way, or else a new one, and whether it
-// is new.
-func (c *Cache) fly(ctx context.Context, stale *entry, behind bool) (f *flight, first bool) {
-	ctx.Done() // a nil ctx panics here, before anybody waits for a flight that it was to start
-	f, first = c.flights.join()
-	if first {
-		c.takeOff(ctx, f, stale, behind)
-	}
-	return f, first
-}
-
-func (c *Cache) takeOff(ctx context.Context, f *flight, stale *entry, behind bool) {
-	c.flights.start(ctx, f, c.refreshTimeout(), func(ctx context.Context) (*entry, error) {
-		a := &attempt{cache: c, start: time.Now(), stale: stale, behind: behind}
-		defer a.tell(ctx)
-		return a.guarded(ctx)
-	})
-}
-
-func (c *Cache) refreshTimeout() time.Duration {
-	if c.RefreshTimeout > 0 {
-		return min(c.RefreshTimeout, forever) // so that twice of it is no overflow
-	}
-	return 30 * time.Second
-}
-
-// An attempt is one refresh, in the goroutine of its flight.
-type attempt struct {
-	cache  *Cache
-	start  time.Time
-	stale  *entry // its token will not do; nil: any valid one will
-	behind bool   // stale is still valid, and may not even be in its window
-	dead   uint64 // id of the token whose refresh token was refused; 0: none
-	events []func(context.Context)
-}
-
-// later has an event told when no lock is held any more.
-func (a *attempt) later(tell func(context.Context)) { a.events = append(a.events, tell) }
-
-func (a *attempt) tell(ctx context.Context) {
-	for _, tell := range a.events {
-		tell(ctx)
-	}
-}
-
-// guarded is run, but a Source or Store that panics or calls runtime.Goexit is a
-// failure as any other: it is remembered, and told.
-func (a *attempt) guarded(ctx context.Context) (e *entry, err error) {
-	lost := errGoexit
-	defer func() {
-		if p := recover(); p != nil {
-			lost = panicked(p)
-		}
-		if lost != nil {
-			e, err = nil, a.fail(a.cache.current.Load(), lost)
-		}
-	}()
-	e, err = a.run(ctx)
-	for err == errReplaced && ctx.Err() == nil {
-		e, err = a.run(ctx)
-	}
-	lost = nil
-	return e, err
-}
-
-// run publishes a token that is valid and is not stale's, and returns its
-// entry: from the Store if another process has put it there, else from the
-// Source.
-func (a *attempt) run(ctx context.Context) (*entry, error) {
-	c := a.cache
-	// First what the flight did that ended just before this one.
-	if e := c.settled(a.stale); e != nil {
-		return e, nil
-	}
-	now := instantOf(time.Now())
-	if f := c.failed.Load(); f != nil {
-		if !a.behind && !f.till.reached(now) {
-			return nil, f.error(now)
-		}
-		a.dead = f.dead
-	}
-
-	unlock, storeErr := a.openStore(ctx)
-	defer unlock()
-	if e := c.settled(a.stale); e != nil {
-		return e, nil
-	}
-	prev := c.current.Load()
-	if storeErr != nil && a.needsStore(ctx, prev) {
-		return nil, a.fail(prev, storeErr)
-	}
-	a.saveAgain(ctx)
-	if e := c.settled(nil); a.behind && e != nil && !e.window().reached(instantOf(time.Now())) {
-		return e, nil // it was only to be saved
-	}
-	if f := c.failed.Load(); f.lasts(ctx, prev) {
-		return nil, a.fail(prev, f.err)
-	}
-
-	t, err := a.ask(ctx, prev)
-	for a.redeems(prev) && codeOf(err) == "invalid_grant" {
-		// The refresh token is dead. Perhaps because another process, one
-		// that does not lock, has just used it: then its successor is in the
-		// Store, and could be dead too.
-		a.dead = prev.id
-		_ = a.reload(ctx)
-		if cur := c.current.Load(); cur.id == prev.id {
-			t, err = a.fromScratch(ctx, err)
-		} else if c.settled(prev) == nil {
-			prev = cur
-			t, err = a.ask(ctx, prev)
-		}
-	}
-	if err != nil {
-		if e := c.settled(prev); e != nil {
-			return e, nil // from the Store, or from Set, which has been called meanwhile
-		}
-		if idOf(c.current.Load()) != idOf(prev) {
-			return nil, errReplaced
-		}
-		if storeErr != nil {
-			err = fmt.Errorf("%w; and %w", err, storeErr) // where a better token may be
-		}
-		return nil, a.fail(prev, err)
-	}
-	return a.install(ctx, prev, t)
-}
-
-// errReplaced says that Set has been called meanwhile with a token that is to be
-// refreshed itself: what became of the one before does not matter any more.
-var errReplaced = errors.New("another token, which has expired, was set meanwhile: ask again")
-
-// settled returns the current entry if it is valid and not stale.
-func (c *Cache) settled(stale *entry) *entry {
-	e := c.current.Load()
-	if e == nil || e.expiry.reached(instantOf(time.Now())) || stale != nil && stale.id == e.id {
+// saveAgain saves the current token if that is still to be done.
+func (r *refresh) saveAgain(ctx context.Context, x *session) error {
+	c := r.cache
+	s := c.load()
+	if s.unsaved == nil {
 		return nil
 	}
-	return e
+	err := r.save(ctx, x, s.entry, &s.entry.token)
+	x.end()
+	if err == errReplaced {
+		return nil
+	}
+	c.updateToken(s.entry, func(s *state) *state {
+		if err == nil {
+			return s.saved()
+		}
+		return s.saveFailed(instant.Now())
+	})
+	return err
 }
 
-// install saves and publishes t, the successor of prev.
-func (a *attempt) install(ctx context.Context, prev *entry, t *Token) (*entry, error) {
-	c := a.cache
-	c.saving.Lock()
-	defer c.saving.Unlock()
-	if e := c.settled(prev); e != nil {
-		return e, nil // Set has been called meanwhile, and its token is the one that is wanted
-	}
-	if idOf(c.current.Load()) != idOf(prev) {
+// commit makes t, prev's successor, the current token.
+func (r *refresh) commit(ctx context.Context, prev *entry, t *Token, saveErr error) (*entry, error) {
+	c := r.cache
+	if saveErr == errReplaced {
 		return nil, errReplaced
 	}
-	e := c.publish(t, a.save(ctx, t))
-	if a.stale != nil && !a.behind {
-		c.mu.Lock()
-		c.renewals.renewed(instantOf(time.Now()))
-		c.mu.Unlock()
-		if a.stale.token.AccessToken == t.AccessToken {
-			return nil, a.fail(e, errSameToken)
+	e := c.newEntry(t)
+	if !c.updateToken(prev, func(s *state) *state {
+		n := s.with(e)
+		if saveErr != nil {
+			n = n.saveFailed(instant.Now())
 		}
+		if r.rejected != nil {
+			n = n.renewed(r.host, instant.Now())
+		}
+		return n
+	}) {
+		return nil, errReplaced
 	}
-	took := time.Since(a.start)
-	a.later(func(ctx context.Context) {
-		c.emit(ctx, c.hooks().TokenRefreshed, slog.LevelInfo, "token refreshed", Event{Expiry: t.Expiry, Took: took})
-	})
+	c.observer().tell(ctx, tokenRefreshed, Event{Expiry: t.Expiry, Took: time.Since(r.began)})
+	if e.same(r.rejected) {
+		return nil, &TokenError{Err: errSameToken}
+	}
 	return e, nil
 }
 
-// publish makes t the current token. saveErr says that it is not in the Store.
-func (c *Cache) publish(t *Token, saveErr error) *entry {
-	now := time.Now()
-	e := c.newEntry(t, now)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.tokens++
-	e.id = c.tokens
-	c.unsaved = 0
-	if saveErr != nil {
-		c.unsaved = 1
-		e = e.lookAt(c.nextSave(e, now))
+// fail remembers that prev has no successor, and returns the failure as those
+// who wait get it.
+func (r *refresh) fail(ctx context.Context, prev *entry, f *failure) (*entry, error) {
+	c := r.cache
+	if f.err == errReplaced {
+		return nil, errReplaced
 	}
-	c.failed.Store(nil)
-	c.current.Store(e)
-	return e
+	now := time.Now()
+	f.asked = retryAfter(f.err, now)
+	if te, ok := f.err.(*TokenError); ok { // of a foreign Breaker, or of a Cache that is the Source
+		f.err = te.Err
+	}
+	f.stored = c.Store != nil
+	if !c.updateToken(prev, func(s *state) *state { return s.failed(*f, instant.Now()) }) {
+		return nil, errReplaced
+	}
+	// Those who waited hear what happened; those who come later, that the
+	// breaker is open for it.
+	err := &TokenError{Err: f.err, RetryAfter: c.retryAfter(c.load(), instant.Now())}
+	c.observer().tell(ctx, refreshFailed, Event{Err: err.Err, Took: now.Sub(r.began), RetryAfter: err.RetryAfter})
+	return nil, err
 }
 
-// fail remembers that there is no successor of prev, unless Set has brought
-// one, and returns the failure as the waiters get it.
-func (a *attempt) fail(prev *entry, err error) error {
-	c := a.cache
-	now := time.Now()
-	at := instantOf(now)
-	c.mu.Lock()
-	e := c.current.Load()
-	var left time.Duration
-	if e != nil {
-		left = e.expiry.until(at)
-	}
-	f := c.failed.Load().next(err, idOf(prev), left, a.start, now)
-	f.dead = a.dead
-	if idOf(e) == idOf(prev) {
-		c.failed.Store(f)
-		if left > 0 {
-			look := at.add(f.pauseBehind(left, at)).orLater(e.window())
-			if c.unsaved > 0 && !e.window().reached(at) {
-				look = c.nextSave(e, now) // what has failed is due later than saving is
-			}
-			c.current.Store(e.lookAt(look))
+// guarded is run, but a Source or Store that panics or calls runtime.Goexit is
+// a failure as any other: it is remembered, and told.
+func (r *refresh) guarded(ctx context.Context) (e *entry, err error) {
+	broke := errGoexit
+	defer func() {
+		if p := recover(); p != nil {
+			broke = panicked(p)
 		}
-	}
-	c.mu.Unlock()
-
-	took := now.Sub(a.start)
-	a.later(func(ctx context.Context) {
-		c.emit(ctx, c.hooks().RefreshFailed, slog.LevelWarn, "refresh failed", Event{Err: f.err, Took: took, RetryAfter: f.retryAfter(at)})
-	})
-	return f.error(at)
+		if broke != nil {
+			e, err = r.fail(ctx, r.cache.load().entry, &failure{err: broke, kind: brokeOff, spent: broke == errGoexit})
+		}
+		r.cache.update(func(s *state) *state { return s.ended() })
+	}()
+	e, err = r.run(ctx)
+	broke = nil
+	return e, err
 }
 
-// idOf is e's id; 0 for none.
-func idOf(e *entry) uint64 {
-	if e == nil {
-		return 0
+// sleep waits for d, or until ctx ends.
+func sleep(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
 	}
-	return e.id
 }

@@ -174,9 +174,6 @@ func TestSavingIsTriedAgainAfterAFailedRenewal(t *testing.T) {
 			if stored(t, &s.memory) == nil {
 				t.Errorf("lifetime %v: the token is not in the Store after that works again", lifetime)
 			}
-			if calls != 2 {
-				t.Errorf("lifetime %v: got %d calls, want 2", lifetime, calls)
-			}
 		})
 	}
 }
@@ -428,7 +425,8 @@ type superseded struct {
 func (s superseded) Unwrap() error                   { return s.error }
 func (s superseded) Superseded(context.Context) bool { return *s.now }
 
-// G18: invalid_client is not the last word once the secret is another one.
+// G18: invalid_client is asked again with growing pauses, which a changed
+// secret ends at once.
 func TestSupersededSecret(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		changed, calls := false, 0
@@ -442,11 +440,10 @@ func TestSupersededSecret(t *testing.T) {
 			_, _ = c.Token(t.Context())
 			time.Sleep(time.Second)
 		}
-		if calls != 1 {
-			t.Errorf("got %d calls with the old secret, want 1", calls)
+		if calls < 4 || calls > 8 {
+			t.Errorf("got %d calls with the old secret in 100 s, want some 7", calls)
 		}
 		changed = true
-		time.Sleep(30 * time.Second)
 		if _, err := c.Token(t.Context()); err != nil {
 			t.Errorf("with the new secret: got %v, want a token", err)
 		}
@@ -475,14 +472,16 @@ func TestFromScratchAfterInvalidGrant(t *testing.T) {
 			if _, err := c.Token(t.Context()); !errors.Is(err, errDown) {
 				t.Fatalf("got %v, want the endpoint's failure", err)
 			}
-			time.Sleep(time.Second)
+			time.Sleep(2 * time.Second)
 		}
+		before := r.scratch
 		down = false
+		time.Sleep(2 * time.Second)
 		if got, err := c.Token(t.Context()); err != nil || got.AccessToken != "scratch" {
 			t.Errorf("got %v, want the token from scratch", err)
 		}
-		if sent != 1 || r.scratch != 4 {
-			t.Errorf("got %d refreshes and %d calls from scratch, want 1 and 4", sent, r.scratch)
+		if sent != 1 || r.scratch != before+1 {
+			t.Errorf("got %d refreshes and %d more calls from scratch, want 1 and 1", sent, r.scratch-before)
 		}
 	})
 }
@@ -552,8 +551,9 @@ func TestColdStartWithABrokenStore(t *testing.T) {
 	}
 }
 
-// A lock that another process does not give back takes RefreshTimeout, is said
-// to be the reason, and is no failure of the token endpoint.
+// A lock that another process does not give back is waited for as long as
+// RefreshTimeout. Then a token that can simply be asked for is; a rotating
+// refresh token is not risked, and the error says why.
 func TestLockThatIsNotGivenBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := new(bearer.MemoryStore)
@@ -561,11 +561,20 @@ func TestLockThatIsNotGivenBack(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r := new(recorder)
-		c := &bearer.Cache{Source: &mint{lifetime: time.Hour}, Store: s, Key: "k", Breaker: r}
 		start := time.Now()
+		if _, err := (&bearer.Cache{Source: &mint{lifetime: time.Hour}, Store: s, Key: "k"}).Token(t.Context()); err != nil || time.Since(start) != 30*time.Second {
+			t.Errorf("client credentials: got %v after %v, want a token after 30s", err, time.Since(start))
+		}
+		r := new(recorder)
+		rotating := &rotor{lifetime: time.Hour}
+		rotating.login()
+		if err := s.Put(t.Context(), "k", []byte(`{"v":1,"refresh_token":"refresh-0"}`)); err != nil {
+			t.Fatal(err)
+		}
+		c := &bearer.Cache{Source: rotating, Store: s, Key: "k", Breaker: r}
+		start = time.Now()
 		if _, err := c.Token(t.Context()); !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != 30*time.Second {
-			t.Errorf("got %v after %v, want a deadline after 30s", err, time.Since(start))
+			t.Errorf("a refresh token: got %v after %v, want a deadline after 30s", err, time.Since(start))
 		}
 		if told := r.outcomes(); len(told) != 0 {
 			t.Errorf("the breaker was told %v, want nothing", told)
@@ -649,7 +658,7 @@ func (r refreshing) Token(context.Context) (*bearer.Token, error) {
 
 // G16: when the answer to a refresh was lost, the refresh token may have been
 // used. It is not used again while the access token is valid, for that may end
-// it; and when nothing else is left, not without a pause.
+// it; when nothing is left to lose it is, as any refresh that callers wait for.
 func TestLostAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		calls := 0
@@ -675,8 +684,8 @@ func TestLostAnswer(t *testing.T) {
 				t.Fatalf("got %v, want the lost answer", err)
 			}
 		}
-		if calls != 2 {
-			t.Errorf("when it had expired: got %d calls, want 2", calls)
+		if calls < 5 || calls > 15 {
+			t.Errorf("when it had expired: got %d calls, want the repeats of one refresh", calls-1)
 		}
 	})
 }

@@ -6,99 +6,118 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"golang.org/x/sync/singleflight"
 )
 
-// A singleflight sees to it that a Cache has one refresh under way at a time.
-// Its zero value is ready to use.
+// A flight deduplicates refreshes: at most one is under way. It stands on
+// golang.org/x/sync/singleflight, and adds what work that is not ours needs.
+// DoChan's own function never panics and never calls runtime.Goexit, for either
+// would hang its waiters or end the process: the work runs in an inner
+// goroutine, and DoChan's function waits for that goroutine's outcome, or for
+// the watchdog of work that does not return.
 //
-// It is not golang.org/x/sync/singleflight, with which it began. There each
-// waiter has a channel and a list entry of its own, and the way to them takes so
-// much stack that a waiting goroutine needs twice the memory (4.4 KB against
-// 2.3 KB, and thousands wait when a token expires); each of 100,000 Caches
-// would keep an empty map; work that calls runtime.Goexit leaves DoChan's
-// waiters hanging, and work that panics kills the process.
-type singleflight struct {
-	mu  sync.Mutex // guards now, and a flight's outcome until it has landed
-	now *flight    // nil: none is under way
-}
-
-// A flight is a refresh that is under way, with all who wait for it.
+// The zero value is ready to use.
 type flight struct {
-	landed chan struct{} // closed after the outcome was written
-	entry  *entry
-	err    error
+	mu    sync.Mutex          // guards group
+	group *singleflight.Group // nil while nothing is under way: a used Group keeps 256 B
 }
 
-// join returns the flight that is under way, or else a new one, which the
-// caller has to start.
-func (s *singleflight) join() (f *flight, first bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.now == nil {
-		s.now = &flight{landed: make(chan struct{})}
-		return s.now, true
+// An outcome is what a refresh ended with.
+type outcome struct {
+	entry *entry
+	err   error
+}
+
+// join returns the channel on which the outcome of the refresh under way will
+// arrive. If there is none, it starts work; fresh tells. Each caller has a
+// channel of its own, so it may leave it unread.
+func (f *flight) join(work func(*watchdog) (*entry, error)) (landed <-chan singleflight.Result, fresh bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	g := f.group
+	if g == nil {
+		g, fresh = new(singleflight.Group), true
+		f.group = g
 	}
-	return s.now, false
+	// The mutex is held until DoChan has the caller on its list. The function
+	// below takes it before it returns, so no caller joins a Group whose
+	// refresh is over.
+	return g.DoChan("", func() (any, error) {
+		o := run(work)
+		f.mu.Lock()
+		f.group = nil
+		f.mu.Unlock()
+		return o.entry, o.err
+	}), fresh
 }
 
-// land gives a flight its outcome, unless it has one, and lets the next begin.
-func (s *singleflight) land(f *flight, e *entry, err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.now == f {
-		s.now = nil
-		f.entry, f.err = e, err
-		close(f.landed)
+// current is join without starting anything. It is nil if nothing is under
+// way.
+func (f *flight) current() <-chan singleflight.Result {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.group == nil {
+		return nil
 	}
+	return f.group.DoChan("", func() (any, error) { return nil, nil }) // never called: the key is taken
 }
 
-// wait returns the flight's outcome, or the error of ctx if that ends before.
-func (f *flight) wait(ctx context.Context) (*entry, error) {
-	select {
-	case <-f.landed:
-		return f.entry, f.err
-	case <-ctx.Done():
-		return nil, ended(ctx)
-	}
-}
-
-// ended is the error of a context that has ended, with its cause.
-func ended(ctx context.Context) error {
-	err, cause := ctx.Err(), context.Cause(ctx)
-	if errors.Is(cause, err) {
-		return cause
-	}
-	return fmt.Errorf("%w: %w", err, cause)
-}
-
-// start runs work in a goroutine of its own, with ctx's values but without its
-// end, and with a limit. The goroutine ends when work returns. Work that does
-// not return soon after the limit is left alone, so that its waiters and those
-// who come later do not hang on it; what it still brings, it publishes itself.
-//
-// Work that panics or calls runtime.Goexit is an error for its waiters.
-func (s *singleflight) start(ctx context.Context, f *flight, limit time.Duration, work func(context.Context) (*entry, error)) {
-	ctx, cancel := context.WithTimeout(detach(ctx), limit)
-	// A tenth more than the limit, so that work which heeds its context can
-	// say itself what it was doing.
-	grace := time.AfterFunc(limit+limit/10, func() {
-		s.land(f, nil, fmt.Errorf("the Source, the Store or a hook did not return within RefreshTimeout (%v): %w", limit, context.DeadlineExceeded))
-	})
+// run calls work in a goroutine of its own, and returns its outcome: an error
+// if work panics, calls runtime.Goexit, or is still at it when the watchdog
+// barks. In the last case the goroutine is left alone, and ends when work
+// returns.
+func run(work func(*watchdog) (*entry, error)) outcome {
+	w := &watchdog{timer: time.NewTimer(time.Hour)}
+	defer w.timer.Stop()
+	w.watch("the refresh", defaultTimeout)
+	done := make(chan outcome, 1) // buffered: work may return after the watchdog barked
 	go func() {
-		defer cancel()
-		defer grace.Stop()
-		var e *entry
-		err := errGoexit
+		o := outcome{err: errGoexit}
 		defer func() {
 			if p := recover(); p != nil {
-				e, err = nil, panicked(p)
+				o = outcome{err: panicked(p)}
 			}
-			s.land(f, e, err)
+			done <- o
 		}()
-		e, err = work(ctx)
+		o.entry, o.err = work(w)
 	}()
+	select {
+	case o := <-done:
+		return o
+	case <-w.timer.C:
+		return outcome{err: w.err()}
+	}
 }
 
-var errGoexit = errors.New("the Source, the Store or a hook ended its goroutine with runtime.Goexit")
+// A watchdog ends the waiting for work that does not return although its
+// context has ended. The work sets it anew for each of its steps.
+type watchdog struct {
+	timer *time.Timer
 
-func panicked(p any) error { return fmt.Errorf("the Source, the Store or a hook panicked: %v", p) }
+	mu    sync.Mutex // guards what follows
+	step  string
+	limit time.Duration
+}
+
+// watch allows limit for the step that begins, and a tenth more, so that work
+// which heeds its context can say itself what it was doing.
+func (w *watchdog) watch(step string, limit time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.step, w.limit = step, limit
+	w.timer.Reset(limit + limit/10)
+}
+
+func (w *watchdog) err() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return fmt.Errorf("%s did not return within %v: %w", w.step, w.limit, context.DeadlineExceeded)
+}
+
+// errBrokeOff is in the errors of code that is not ours and did not return.
+var errBrokeOff = errors.New("the Source or the Store broke off")
+
+var errGoexit = fmt.Errorf("%w: it called runtime.Goexit", errBrokeOff)
+
+func panicked(p any) error { return fmt.Errorf("%w: it panicked: %v", errBrokeOff, p) }

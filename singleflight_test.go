@@ -54,7 +54,7 @@ func TestSourceThatBreaksOff(t *testing.T) {
 						t.Errorf("got %v, want a *TokenError with %q", err, breakOffWords[name])
 					}
 				}
-				time.Sleep(time.Millisecond)
+				time.Sleep(time.Second)
 				if got, err := c.Token(t.Context()); err != nil || got.AccessToken != "good" {
 					t.Errorf("next call: got %v, want the token", err)
 				}
@@ -141,18 +141,25 @@ func TestStoreThatBreaksOff(t *testing.T) {
 	}
 }
 
-// G13: nor does a hook.
+// G13: a hook that breaks off harms nothing, and the later ones are called.
 func TestHookThatBreaksOff(t *testing.T) {
 	for name, breakOff := range breakOffs {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				m := &mint{lifetime: time.Hour}
-				c := &bearer.Cache{Source: m, Hooks: &bearer.Hooks{TokenRefreshed: func(context.Context, bearer.Event) { breakOff() }}}
-				if _, err := c.Token(t.Context()); err == nil || !strings.Contains(err.Error(), breakOffWords[name]) {
-					t.Errorf("got %v, want %q in it", err, breakOffWords[name])
+				told := 0
+				c := &bearer.Cache{Source: m, Hooks: &bearer.Hooks{TokenRefreshed: func(context.Context, bearer.Event) { told++; breakOff() }}}
+				for range 3 {
+					if _, err := c.Token(t.Context()); err != nil {
+						t.Errorf("got %v, want a token", err)
+					}
+					if _, err := c.Renew(t.Context(), nil); err != nil {
+						t.Errorf("got %v, want a token", err)
+					}
+					time.Sleep(time.Hour)
 				}
-				if got, err := c.Token(t.Context()); err != nil || got.AccessToken != "token-1" {
-					t.Errorf("next call: got %v, want the token, which was good", err)
+				if want := int(m.calls.Load()); told != want {
+					t.Errorf("got %d events, want %d", told, want)
 				}
 			})
 		})
@@ -176,8 +183,8 @@ func TestSourceThatHangs(t *testing.T) {
 		if took := time.Since(start); took != 11*time.Second || !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("got %v after %v, want a deadline after 11s", err, took)
 		}
-		if _, err := c.Token(t.Context()); err == nil || time.Since(start) != 11*time.Second {
-			t.Errorf("next call: got %v after %v, want the second answer at once", err, time.Since(start))
+		if _, err := c.Token(t.Context()); err == nil || time.Since(start) > 16*time.Second {
+			t.Errorf("next call: got %v after %v, want the second answer, repeated for 5 s", err, time.Since(start))
 		}
 		time.Sleep(time.Minute)
 		if got, err := c.Token(t.Context()); err != nil || got.AccessToken != "late" {

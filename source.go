@@ -2,7 +2,6 @@ package bearer
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -41,7 +40,7 @@ type SourceFunc func(ctx context.Context) (*Token, error)
 // Token calls f.
 func (f SourceFunc) Token(ctx context.Context) (*Token, error) {
 	if f == nil {
-		return nil, errors.New("bearer: SourceFunc is nil: give it a function")
+		return nil, mistake("SourceFunc is nil: give it a function")
 	}
 	return f(ctx)
 }
@@ -56,11 +55,16 @@ func (f SourceFunc) Token(ctx context.Context) (*Token, error) {
 func FromOAuth2(ts oauth2.TokenSource) Source {
 	return SourceFunc(func(context.Context) (*Token, error) {
 		if ts == nil {
-			return nil, errors.New("bearer: FromOAuth2 was given a nil oauth2.TokenSource")
+			return nil, mistake("FromOAuth2 was given a nil oauth2.TokenSource")
 		}
 		return ts.Token()
 	})
 }
+
+// A mistake is an error in how the package is used. Asking again cannot help.
+type mistake string
+
+func (m mistake) Error() string { return string(m) }
 
 // check says what is wrong with a token that a Source returned, so that it is
 // said once, here, and not by every request that would carry it. It never
@@ -68,14 +72,17 @@ func FromOAuth2(ts oauth2.TokenSource) Source {
 func check(t *Token, now time.Time) error {
 	switch {
 	case t == nil:
-		return errors.New("Source returned neither a token nor an error")
+		return mistake("the Source returned neither a token nor an error")
 	case t.AccessToken == "":
-		return errors.New("Source returned a token whose AccessToken is empty")
+		return mistake("the Source returned a token whose AccessToken is empty")
 	case !t.Expiry.IsZero() && !now.Before(t.Expiry):
-		return fmt.Errorf("Source returned a token whose Expiry was %v ago: compare the clocks of this machine and the server",
-			now.Sub(t.Expiry).Round(time.Millisecond))
+		return mistake(fmt.Sprintf("the Source returned a token that expired %v ago: it must return a new one each time; if it does, compare the clocks of this machine and the server",
+			now.Sub(t.Expiry).Round(time.Millisecond)))
 	}
-	return checkHeader(t)
+	if err := checkHeader(t); err != nil {
+		return mistake(err.Error())
+	}
+	return nil
 }
 
 // checkHeader says why a token cannot be sent as a bearer token.

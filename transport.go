@@ -3,7 +3,6 @@ package bearer
 import (
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"strings"
 	"sync"
@@ -105,7 +104,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	switch t.passageOf(req) {
 	case withoutToken:
 		c := t.cache
-		c.emit(req.Context(), c.hooks().TokenWithheld, slog.LevelInfo, "token withheld", Event{Host: req.URL.Host})
+		c.observer().tell(req.Context(), tokenWithheld, Event{Host: req.URL.Host})
 		return t.base().RoundTrip(req)
 	case refused:
 		closeBody(req)
@@ -179,8 +178,8 @@ func (t *Transport) rejected(resp *http.Response) bool {
 // If there is none, or the body is spent, resp goes back as it came.
 func (t *Transport) replay(req *http.Request, body payload, resp *http.Response, e *entry) (*http.Response, error) {
 	ctx, c := req.Context(), t.cache
-	c.emit(ctx, c.hooks().TokenRejected, slog.LevelInfo, "token rejected", Event{Host: req.URL.Host, Status: resp.StatusCode})
-	next, err := c.renew(ctx, e.token) // also for the requests that come later, if this one cannot be sent again
+	c.observer().tell(ctx, tokenRejected, Event{Host: req.URL.Host, Status: resp.StatusCode})
+	next, err := c.renewFor(ctx, e, req.URL.Host) // also for the requests that come later, if this one cannot be sent again
 	if err != nil || body.again == nil {
 		return resp, nil
 	}
@@ -196,10 +195,10 @@ func (t *Transport) replay(req *http.Request, body payload, resp *http.Response,
 	if err == nil {
 		event.Status = resp.StatusCode
 		if !t.rejected(resp) {
-			c.accepted(next)
+			c.acceptedBy(next, req.URL.Host)
 		}
 	}
-	c.emit(ctx, c.hooks().RequestReplayed, slog.LevelInfo, "request replayed", event)
+	c.observer().tell(ctx, replayed, event)
 	return resp, err
 }
 

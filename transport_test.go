@@ -290,7 +290,7 @@ func TestG2URLCredentialsWin(t *testing.T) {
 func TestG5NoTokenNoRequest(t *testing.T) {
 	cause := errors.New("the cause")
 	tr := &bearer.Transport{
-		Source: bearer.SourceFunc(func(context.Context) (*bearer.Token, error) { return nil, cause }),
+		Source: &bearer.Cache{RetryFor: -1, Source: bearer.SourceFunc(func(context.Context) (*bearer.Token, error) { return nil, cause })},
 		Base: roundTrip(func(*http.Request) (*http.Response, error) {
 			t.Error("a request was sent without a token")
 			return nil, errors.New("sent")

@@ -1,0 +1,170 @@
+package bearer
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"example.com/bearer/internal/instant"
+)
+
+// An endpoint is a Source behind its Breaker.
+type endpoint struct {
+	source  Source
+	foreign Breaker // asked first; nil if the Breaker is a CircuitBreaker
+	limits  limits
+	repeats bool // while callers wait
+
+	// circuit paces the trials of an endpoint that fails, and is the Breaker
+	// if foreign is nil. It is nil until there was a failure, unless it is
+	// shared; start then makes it.
+	circuit func() *CircuitBreaker
+	start   func() *CircuitBreaker
+}
+
+const errNoSource = mistake("there is no valid token, and Cache.Source is nil: set it, or call Cache.Set")
+
+// refreshes reports whether the Source can redeem t's refresh token.
+func (e *endpoint) refreshes(t *Token) bool {
+	_, ok := e.source.(Refresher)
+	return ok && t != nil && t.RefreshToken != ""
+}
+
+// ask obtains a token: by prev's refresh token, or from scratch if prev is
+// nil. While callers wait, it repeats what may be repeated for RetryFor. One call
+// is one event for a foreign Breaker; a CircuitBreaker hears of each attempt.
+// last is how the refresh before this one failed, if it did.
+func (e *endpoint) ask(ctx context.Context, prev *Token, waiting func() bool, last error) (t *Token, err error) {
+	if e.source == nil {
+		return nil, errNoSource
+	}
+	if e.foreign != nil {
+		done, refused := e.foreign.Allow()
+		if refused != nil {
+			return nil, &TokenError{Err: openError(refused, last), RetryAfter: shortestPause}
+		}
+		tell := once(ctx, done)
+		err = errGoexit // unless the loop ends
+		defer func() { tell(endpointFailure(err)) }()
+	}
+	patience := e.limits.retryFor // before the first failure, and from it on
+	var failed instant.Time
+	for n := 0; ; n++ {
+		left := time.Duration(0)
+		if e.repeats && waiting() {
+			left = patience
+			if n > 0 {
+				left -= failed.Since(instant.Now())
+			}
+		}
+		if n > 0 && left <= 0 {
+			return nil, err
+		}
+		leave, refused := e.enter(ctx, left)
+		if refused != nil {
+			if n == 0 {
+				err = e.refused(refused, last)
+			}
+			return nil, err
+		}
+		t, err = e.attempt(ctx, prev, leave)
+		if err == nil || kindOf(err) != sick {
+			return t, err
+		}
+		if n == 0 {
+			failed = instant.Now()
+		}
+	}
+}
+
+// enter waits for this Cache's turn to ask, at most for patience.
+func (e *endpoint) enter(ctx context.Context, patience time.Duration) (leave func(error), err error) {
+	b := e.circuit()
+	if b == nil {
+		return func(err error) {
+			if err != nil && !cancelled(err) {
+				e.leave(e.start(), turn{})(err)
+			}
+		}, nil
+	}
+	t, err := b.outage.enter(ctx, patience)
+	if err != nil {
+		return nil, err
+	}
+	return e.leave(b, t), nil
+}
+
+// leave is what tells b the outcome of the turn t.
+func (e *endpoint) leave(b *CircuitBreaker, t turn) func(error) {
+	if e.foreign == nil {
+		return b.pass(t, e.limits)
+	}
+	return func(err error) { b.outage.leave(t, e.limits, err) }
+}
+
+// refused is the error of a refresh that was not this Cache's turn to make.
+func (e *endpoint) refused(err, last error) error {
+	switch {
+	case !errors.Is(err, ErrBreakerOpen):
+		return err // ctx ended
+	case e.foreign != nil && last != nil:
+		return last // only the pause before the next trial
+	}
+	return openError(err, last)
+}
+
+// attempt asks the Source once, and ends the turn with the outcome: also if
+// the Source panics, calls runtime.Goexit, or does not return in time.
+func (e *endpoint) attempt(ctx context.Context, prev *Token, leave func(error)) (t *Token, err error) {
+	tell := once(ctx, leave)
+	err = errGoexit // unless the Source returns
+	defer func() {
+		if p := recover(); p != nil {
+			t, err = nil, panicked(p)
+		}
+		tell(endpointFailure(err))
+	}()
+	t, err = e.obtain(ctx, prev)
+	return t, err
+}
+
+func (e *endpoint) obtain(ctx context.Context, prev *Token) (t *Token, err error) {
+	if prev == nil {
+		t, err = e.source.Token(ctx)
+	} else {
+		t, err = e.source.(Refresher).Refresh(ctx, prev)
+		if err == nil && t != nil && t.RefreshToken == "" {
+			kept := *t
+			kept.RefreshToken = prev.RefreshToken
+			t = &kept
+		}
+	}
+	if err != nil {
+		return nil, withoutBody(err)
+	}
+	if err := check(t, time.Now()); err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+// once makes done a function that is called exactly once: with the error of
+// ctx if that ends first.
+func once(ctx context.Context, done func(error)) func(error) {
+	var only sync.Once
+	stop := context.AfterFunc(ctx, func() { only.Do(func() { done(ctx.Err()) }) })
+	return func(err error) {
+		stop()
+		only.Do(func() { done(err) })
+	}
+}
+
+// endpointFailure is what a Breaker hears of a refresh that ended with err: nil
+// if the server answered as one that is healthy.
+func endpointFailure(err error) error {
+	if err == nil || kindOf(err) == refusal {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,74 @@
+package bearer
+
+import (
+	"time"
+
+	"example.com/bearer/internal/instant"
+)
+
+// A Status is what a [Cache] knows of its credential at one moment, for status
+// pages and health checks. It holds no secret.
+type Status struct {
+	// Valid says that there is a token that has neither expired nor been
+	// rejected by an API.
+	Valid bool
+
+	// Expiry is when the token expires. Zero: there is no token, or it does
+	// not say.
+	Expiry time.Time
+
+	// NextRefresh is when the next call to Token begins a refresh: now or
+	// earlier if one is due. Zero: never by itself, since the token does not
+	// expire.
+	NextRefresh time.Time
+
+	// LastError is how the last refresh failed. Nil: it succeeded, or there
+	// was none.
+	LastError error
+
+	// Unsaved says that the token is still to be stored.
+	Unsaved bool
+
+	// Breaker is the state of the [CircuitBreaker]: "closed", "half-open" or
+	// "open". It is empty if Cache.Breaker is another one.
+	Breaker string
+
+	// DroppedEvents counts the events that were not told because a hook or
+	// log handler hangs.
+	DroppedEvents int
+}
+
+// Status returns what is known of the credential. It makes no request, and does
+// not read the Store.
+func (c *Cache) Status() Status {
+	s, now := c.load(), time.Now()
+	n := instant.At(now, now)
+	st := Status{
+		Valid:         s.valid(n),
+		Unsaved:       s.unsaved != nil,
+		DroppedEvents: c.events.Load().lost(),
+	}
+	if s.entry != nil {
+		st.Expiry = s.entry.token.Expiry
+	}
+	switch f := s.failure; {
+	case f == nil && !st.Valid:
+		st.NextRefresh = now
+	case f == nil && !st.Expiry.IsZero():
+		st.NextRefresh = now.Add(time.Duration(s.entry.window.Wall - n.Wall))
+	case f != nil && st.Valid:
+		st.NextRefresh = now.Add(s.entry.window.Later(f.retry).Until(n))
+	case f != nil && !f.final:
+		st.NextRefresh = now.Add(max(f.until.Until(n), c.outlook(s).trial.Until(n)))
+	}
+	if s.failure != nil {
+		st.LastError = c.failureError(s, n)
+	}
+	if b, ok := c.Breaker.(*CircuitBreaker); c.Breaker == nil || ok && b != nil {
+		st.Breaker = "closed"
+		if b := c.circuit(); b != nil {
+			st.Breaker = b.state()
+		}
+	}
+	return st
+}

@@ -1,0 +1,312 @@
+package bearer
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+)
+
+const (
+	// saveWait is how long a token that is there waits for the Store.
+	saveWait = 2 * time.Second
+
+	// saveTimeout limits a Put or Delete. It is longer than saveWait, and not
+	// part of the refresh's own limit: to lose the token would lose a rotated
+	// refresh token.
+	saveTimeout = 10 * time.Second
+)
+
+// A storage is a credential's place in a Store: it locks, loads, saves and
+// deletes. A nil storage is no Store: it holds nothing, and everything works. It remembers what it saw there last, because the age of a record
+// cannot be told from the record: what is new is what the Store did not hold
+// before.
+type storage struct {
+	store  Store
+	key    string
+	bound  binding
+	failed func(ctx context.Context, op string, err error) // reports a failure of the Store
+
+	// writing is held, by an element in it, from before a token is put into
+	// the Store until it is the current one, or until a Put that hangs has
+	// returned: the Store and the Cache do not come to differ, and an older Put
+	// cannot land over a newer one. It is taken after the Store's lock.
+	writing chan struct{}
+
+	mu     sync.Mutex // guards what follows
+	seen   sighting
+	writes int // so far; a Get that was overtaken by one is void
+}
+
+// A sighting is what the Store held when it was last read or written.
+type sighting struct {
+	known bool // it was read or written
+	held  bool // it held a record
+	sum   [sha256.Size]byte
+}
+
+func sightingOf(data []byte) sighting {
+	return sighting{known: true, held: true, sum: sha256.Sum256(data)}
+}
+
+var absent = sighting{known: true}
+
+// errKey says that a Store is of no use without a name.
+var errKey = errors.New("Cache.Key is empty: a Store needs a name for the credential")
+
+// errPending says that a Put is still under way.
+var errPending = fmt.Errorf("the Store has not answered within %v", saveWait)
+
+// lockable reports whether several processes may use the Store.
+func (s *storage) lockable() bool {
+	if s == nil {
+		return false
+	}
+	_, ok := s.store.(Locker)
+	return ok
+}
+
+// A find is what a look at the Store brought.
+type find struct {
+	token *Token // nil if there is none
+	news  bool   // the Store did not hold this when it was last seen
+	first bool   // it was not seen before
+	gone  bool   // it held a record before, and holds none now
+}
+
+// load reads the Store.
+func (s *storage) load(ctx context.Context) (find, error) {
+	if s == nil {
+		return find{}, nil
+	}
+	if s.key == "" {
+		return find{}, errKey
+	}
+	s.mu.Lock()
+	writes := s.writes
+	s.mu.Unlock()
+	data, err := s.store.Get(ctx, s.key)
+	now := absent
+	var t *Token
+	switch {
+	case errors.Is(err, ErrNotFound):
+		err = nil
+	case err == nil:
+		now = sightingOf(data)
+		t, err = decode(data, s.bound)
+	}
+	if err != nil {
+		s.failed(ctx, "get", err)
+		return find{}, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.writes != writes {
+		return find{}, nil // what was read may be older than what was written meanwhile
+	}
+	before := s.seen
+	s.seen = now
+	return find{token: t, news: now != before, first: !before.known, gone: before.held && !now.held}, nil
+}
+
+// look sees what the Store holds, if that is not known yet: it is what a token
+// that is to be stored replaces.
+func (s *storage) look(ctx context.Context) {
+	if s == nil {
+		return
+	}
+	s.mu.Lock()
+	known := s.seen.known
+	s.mu.Unlock()
+	if !known {
+		_, _ = s.load(ctx) // what it holds does not matter, nor whether it can be used
+	}
+}
+
+// A session is a use of the Store by one goroutine, with the Store's lock if it
+// has one. A Put that hangs keeps the lock and the right to write until it
+// returns, though not its caller.
+type session struct {
+	*storage
+	shared bool // several processes use the Store
+	unlock func()
+
+	writer  bool            // this session holds storage.writing
+	pending <-chan struct{} // closed when a write that took too long has returned
+	late    func()          // what is to be done then
+}
+
+// open begins a session. It waits for the Store's lock as long as ctx allows.
+// If the lock cannot be had, the session is one without it, and err says why.
+func (s *storage) open(ctx context.Context) (x *session, err error) {
+	x = &session{storage: s, unlock: func() {}}
+	if s == nil {
+		return x, nil
+	}
+	if s.key == "" {
+		return x, errKey
+	}
+	locker, ok := s.store.(Locker)
+	if !ok {
+		return x, nil
+	}
+	release, err := locker.Lock(ctx, s.key)
+	switch {
+	case err == errors.ErrUnsupported: // a wrapper round a Store that is no Locker
+		return x, nil
+	case err != nil:
+		x.shared = true
+		s.failed(ctx, "lock", err)
+		return x, err
+	}
+	x.shared = true
+	x.unlock = func() {
+		if err := release(); err != nil {
+			s.failed(ctx, "unlock", err)
+		}
+	}
+	return x, nil
+}
+
+// close ends the session: at once, or, if a write hangs, in a goroutine that
+// ends when the write returns.
+func (x *session) close() {
+	if x.pending == nil {
+		x.end()
+		x.unlock()
+		return
+	}
+	go func() {
+		defer x.unlock()
+		<-x.pending
+		<-x.storage.writing
+		x.late()
+	}()
+}
+
+// begin waits for the right to write. It is errPending if another write does
+// not return.
+func (x *session) begin(ctx context.Context) error {
+	if x.storage == nil {
+		return nil
+	}
+	timer := time.NewTimer(saveWait)
+	defer timer.Stop()
+	select {
+	case x.storage.writing <- struct{}{}:
+		x.writer = true
+		return nil
+	case <-timer.C:
+		x.failed(ctx, "put", errPending)
+		return errPending
+	case <-ctx.Done():
+		return contextErr(ctx)
+	}
+}
+
+// end gives the right to write back, unless a write hangs.
+func (x *session) end() {
+	if x.writer && x.pending == nil {
+		<-x.storage.writing
+		x.writer = false
+	}
+}
+
+// errChanged says that the Store holds what this process did not put there.
+var errChanged = errors.New("another process has changed the stored token meanwhile")
+
+// put stores t: over whatever is there if replace is set, else only if the
+// Store still holds what was seen there last, or else it returns errChanged. It
+// returns within saveWait, with errPending if the Store has not answered by
+// then; late hears the outcome in this case.
+func (x *session) put(ctx context.Context, t *Token, replace bool, late func(error)) error {
+	if x.storage == nil {
+		return nil
+	}
+	data, err := encode(t, x.bound)
+	if err != nil {
+		x.failed(ctx, "put", err)
+		return err
+	}
+	return x.write(ctx, "put", late, func(ctx context.Context) (sighting, error) {
+		if !replace {
+			if err := x.unchanged(ctx); err != nil {
+				return sighting{}, err
+			}
+		}
+		return sightingOf(data), x.store.Put(ctx, x.key, data)
+	})
+}
+
+// delete removes the record. It returns as put does.
+func (x *session) delete(ctx context.Context) error {
+	if x.storage == nil {
+		return nil
+	}
+	return x.write(ctx, "delete", func(error) {}, func(ctx context.Context) (sighting, error) {
+		return absent, x.store.Delete(ctx, x.key)
+	})
+}
+
+// unchanged says if the Store holds something else than when it was last seen.
+func (x *session) unchanged(ctx context.Context) error {
+	data, err := x.store.Get(ctx, x.key)
+	now := absent
+	if err == nil {
+		now = sightingOf(data)
+	} else if !errors.Is(err, ErrNotFound) {
+		return err
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if !x.seen.known {
+		x.seen = now // never read before: what is there is what the token replaces
+	}
+	if now != x.seen {
+		return errChanged
+	}
+	return nil
+}
+
+// write runs a write in a goroutine of its own, which ends when the Store
+// returns, and waits for it for saveWait, or until ctx ends.
+func (x *session) write(ctx context.Context, op string, late func(error), do func(context.Context) (sighting, error)) error {
+	done := make(chan struct{})
+	outcome := errGoexit // written before done is closed, and read after
+	go func() {
+		defer close(done)
+		defer func() {
+			if p := recover(); p != nil {
+				outcome = panicked(p)
+			}
+			if outcome != nil && outcome != errChanged {
+				x.failed(ctx, op, outcome)
+			}
+		}()
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)
+		defer cancel()
+		now, err := do(ctx)
+		if err == nil {
+			x.mu.Lock()
+			x.seen = now
+			x.writes++
+			x.mu.Unlock()
+		}
+		outcome = err
+	}()
+	timer := time.NewTimer(saveWait)
+	defer timer.Stop()
+	var err error
+	select {
+	case <-done:
+		return outcome
+	case <-timer.C:
+		err = errPending
+	case <-ctx.Done():
+		err = contextErr(ctx)
+	}
+	x.pending, x.late = done, func() { late(outcome) }
+	return err
+}

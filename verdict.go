@@ -1,0 +1,168 @@
+package bearer
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"golang.org/x/oauth2"
+
+	"example.com/bearer/internal/oauthcode"
+	"example.com/bearer/internal/retryafter"
+)
+
+// A failureKind says what a failed refresh means for the next one.
+type failureKind int
+
+const (
+	// sick: the endpoint did not answer, or not as one that is healthy. Its
+	// outage says when it is asked again.
+	sick failureKind = iota
+
+	// refusal: the server answered, and the answer was no. The same request
+	// will probably meet it again.
+	refusal
+
+	// brokeOff: the Source or the Store panicked, or the work was cancelled.
+	brokeOff
+
+	// breakerOpen: a Breaker let nothing through.
+	breakerOpen
+)
+
+// kindOf judges what a Source returned. Without evidence that the server
+// answered, the endpoint counts as sick: the next attempt may find it well.
+func kindOf(err error) failureKind {
+	switch {
+	case isMistake(err):
+		return refusal
+	case errors.Is(err, errBrokeOff), cancelled(err):
+		return brokeOff
+	}
+	if te, ok := errors.AsType[*TokenError](err); ok && te.RetryAfter > 0 {
+		return breakerOpen // a Cache as the Source; it has made its own attempts
+	}
+	if re, ok := errors.AsType[*oauth2.RetrieveError](err); ok {
+		if status := statusOf(re); status/100 == 4 || status == 0 && oauthcode.Permanent(re.ErrorCode) {
+			if status == http.StatusRequestTimeout || status == http.StatusTooManyRequests {
+				return sick
+			}
+			return refusal
+		}
+		return sick
+	}
+	if t, ok := errors.AsType[interface {
+		error
+		Temporary() bool
+	}](err); ok && !t.Temporary() {
+		var netErr net.Error // net's Temporary is false for most errors, and means nothing
+		if !errors.As(err, &netErr) {
+			return refusal // a mistake in the configuration, say
+		}
+	}
+	return sick
+}
+
+func isMistake(err error) bool {
+	_, ok := errors.AsType[mistake](err)
+	return ok
+}
+
+// needsLogin reports whether only the user's consent can help.
+func needsLogin(err error) bool {
+	return errors.Is(err, ErrLoginRequired) || codeOf(err) == "login_required"
+}
+
+// statusOf is the status of the server's answer; 0 if there was none.
+func statusOf(re *oauth2.RetrieveError) int {
+	if re.Response == nil {
+		return 0
+	}
+	return re.Response.StatusCode
+}
+
+// refusesGrant reports whether the server refused the refresh token that it
+// was sent (RFC 6749 section 5.2). Only a 4xx counts: a server error is an
+// accident, whatever its body says.
+func refusesGrant(err error) bool {
+	re, ok := errors.AsType[*oauth2.RetrieveError](err)
+	return ok && re.ErrorCode == "invalid_grant" && kindOf(err) == refusal
+}
+
+// refusesSilently reports whether a server that names no error code answered
+// a refresh as one that refuses the token does: with 400 or 401, and not with a
+// page for people, which comes from a gateway.
+func refusesSilently(err error) bool {
+	re, ok := errors.AsType[*oauth2.RetrieveError](err)
+	if !ok || re.Response == nil || re.ErrorCode != "" {
+		return false
+	}
+	status := re.Response.StatusCode
+	return (status == http.StatusBadRequest || status == http.StatusUnauthorized) &&
+		!strings.Contains(re.Response.Header.Get("Content-Type"), "html")
+}
+
+// maybeSpent reports whether a refresh that failed with err may have used up
+// the refresh token, with the successor lost. It is false only on evidence that
+// the server did not process the request: nothing was sent, the answer was a
+// 4xx or a redirect, or a 503 that says so. A 503 alone says nothing: gateways
+// answer it after a time-out behind them.
+func maybeSpent(err error) bool {
+	if s, ok := errors.AsType[interface {
+		error
+		MaybeSpent() bool
+	}](err); ok {
+		return s.MaybeSpent()
+	}
+	if re, ok := errors.AsType[*oauth2.RetrieveError](err); ok {
+		switch status := statusOf(re); {
+		case status == http.StatusServiceUnavailable:
+			return re.ErrorCode != "temporarily_unavailable" && re.Response.Header.Get("Retry-After") == ""
+		default:
+			return status/100 == 5 || status/100 == 2
+		}
+	}
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" {
+		return false
+	}
+	var dns *net.DNSError
+	return !errors.As(err, &dns)
+}
+
+// supersedable is err as one that can tell whether the client's secret, which
+// the server refused, is another one by now. Errors of package grant can.
+func supersedable(err error) interface{ Superseded(context.Context) bool } {
+	s, ok := errors.AsType[interface {
+		error
+		Superseded(context.Context) bool
+	}](err)
+	if !ok || codeOf(err) != "invalid_client" {
+		return nil
+	}
+	return s
+}
+
+// codeOf is the error code of an OAuth error, else "".
+func codeOf(err error) string {
+	if re, ok := errors.AsType[*oauth2.RetrieveError](err); ok {
+		return re.ErrorCode
+	}
+	return ""
+}
+
+// retryAfter is the pause that the server asked for with a Retry-After header
+// (RFC 9110 section 10.2.3), or that an inner Cache named; zero without one.
+func retryAfter(err error, now time.Time) time.Duration {
+	if te, ok := errors.AsType[*TokenError](err); ok {
+		return te.RetryAfter
+	}
+	re, ok := errors.AsType[*oauth2.RetrieveError](err)
+	if !ok || re.Response == nil {
+		return 0
+	}
+	d, _ := retryafter.Parse(re.Response.Header, now)
+	return min(d, longestRetryAfter)
+}
