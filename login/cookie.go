@@ -18,26 +18,31 @@ import (
 
 // pending is a login that is under way. It travels in a cookie.
 type pending struct {
-	Verifier string
+	Verifier string // empty once the code has been sent: the login is spent
 	ReturnTo string
 	Expires  time.Time
 }
 
-// A jar keeps the pending logins of a browser, each in a cookie of its own, so that a login in one
-// tab does not end one in another.
+// spent reports whether the code of the login has been sent. What is left of
+// the login is the right to see its outcome again.
+func (p pending) spent() bool { return p.Verifier == "" }
+
+// A jar keeps the pending logins of a browser, each in its own cookie, so that
+// a login in one tab does not end one in another.
 type jar struct {
 	key      grant.Secret
 	secure   bool
 	lifetime time.Duration
 }
 
-// maxPending bounds the cookies. They go with every request, and pages that a user opens can begin
-// logins: without a bound they could grow until servers refuse the header.
+// maxPending bounds the cookies. The browser sends them with every request, and
+// pages that a user opens can begin logins: without a bound they could grow
+// until servers refuse the header.
 const maxPending = 5
 
-// name of the cookie of a login. The prefix makes the browser accept the cookie only from this
-// very host and with https, so that no sibling domain can plant the login of an attacker
-// (RFC 6265bis section 4.1.3.2).
+// name returns the name of a login's cookie. The prefix makes the browser
+// accept the cookie only from this very host and over https, so that a sibling
+// domain cannot plant the login of an attacker (RFC 6265bis section 4.1.3.2).
 func (j jar) name(state string) string {
 	if j.secure {
 		return "__Host-login-" + state
@@ -45,30 +50,38 @@ func (j jar) name(state string) string {
 	return "login-" + state
 }
 
-func (j jar) put(w http.ResponseWriter, r *http.Request, state string, p pending) error {
+// put begins a login. bound is what [bind] returned, for put, get and spend.
+func (j jar) put(w http.ResponseWriter, r *http.Request, state, bound string, p pending) error {
 	j.makeRoom(w, r)
-	p.Expires = time.Now().Add(j.lifetime)
-	value, err := j.seal(state, p)
-	if err != nil {
-		return err
-	}
-	j.set(w, j.name(state), value, int(j.lifetime.Seconds()))
-	return nil
+	return j.write(w, state, bound, p, j.lifetime)
 }
 
-// take gives the login with that state and forgets it, so that a callback counts once. The state
-// is good if there is a cookie of its name whose seal, which covers it, is whole.
-func (j jar) take(w http.ResponseWriter, r *http.Request, state string) (pending, error) {
+// has reports whether the browser sent a cookie for the state, good or bad.
+func (j jar) has(r *http.Request, state string) bool {
+	_, err := r.Cookie(j.name(state))
+	return err == nil && state != ""
+}
+
+// get returns the login with that state. The seal of its cookie covers the
+// state and what else the login is bound to. A cookie that does not open is
+// left alone: it may belong to another Handler of this site.
+func (j jar) get(r *http.Request, state, bound string) (pending, error) {
 	cookie, err := r.Cookie(j.name(state))
-	if err != nil || state == "" {
+	if err != nil {
 		return pending{}, errNoLogin
 	}
-	j.set(w, cookie.Name, "", -1)
-	p, err := j.open(state, cookie.Value)
+	p, err := j.open(bound, cookie.Value)
 	if err != nil || !time.Now().Before(p.Expires) {
 		return pending{}, errNoLogin
 	}
 	return p, nil
+}
+
+// spend replaces the login by one whose code is spent, so that not even another
+// process sends the code again. It lasts as long as the outcome is shared.
+func (j jar) spend(w http.ResponseWriter, state, bound string, p pending) error {
+	p.Verifier = ""
+	return j.write(w, state, bound, p, reloadWindow)
 }
 
 var errNoLogin error = noLogin{}
@@ -77,12 +90,13 @@ var errNoLogin error = noLogin{}
 type noLogin struct{}
 
 func (noLogin) Error() string {
-	return "login: the callback fits no login of this browser: it took too long, is done already, or was begun in another one; start again"
+	return "login: the callback matches no pending login of this browser and this Handler: it took too long, is over, or began in another browser; start again"
 }
 
 func (noLogin) Unwrap() error { return grant.ErrStateMismatch }
 
-// makeRoom forgets the oldest logins. Browsers send older cookies first (RFC 6265 section 5.4).
+// makeRoom deletes the oldest logins. Browsers send older cookies first (RFC
+// 6265 section 5.4).
 func (j jar) makeRoom(w http.ResponseWriter, r *http.Request) {
 	var names []string
 	for _, c := range r.Cookies() {
@@ -95,6 +109,16 @@ func (j jar) makeRoom(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+func (j jar) write(w http.ResponseWriter, state, bound string, p pending, lifetime time.Duration) error {
+	p.Expires = time.Now().Add(lifetime)
+	value, err := j.seal(bound, p)
+	if err != nil {
+		return err
+	}
+	j.set(w, j.name(state), value, int(lifetime.Seconds()))
+	return nil
+}
+
 func (j jar) set(w http.ResponseWriter, name, value string, maxAge int) {
 	http.SetCookie(w, &http.Cookie{
 		Name: name, Value: value, MaxAge: maxAge,
@@ -105,17 +129,18 @@ func (j jar) set(w http.ResponseWriter, name, value string, maxAge int) {
 	})
 }
 
-// seal writes a login as lines, none of whose values has a line break in it.
-func (j jar) seal(state string, p pending) (string, error) {
+// seal encrypts a login as lines, none of whose values contains a line break,
+// and authenticates bound with it.
+func (j jar) seal(bound string, p pending) (string, error) {
 	aead, err := j.aead()
 	if err != nil {
 		return "", err
 	}
 	plain := strings.Join([]string{strconv.FormatInt(p.Expires.Unix(), 10), p.Verifier, p.ReturnTo}, "\n")
-	return base64.RawURLEncoding.EncodeToString(aead.Seal(nil, nil, []byte(plain), []byte(state))), nil
+	return base64.RawURLEncoding.EncodeToString(aead.Seal(nil, nil, []byte(plain), []byte(bound))), nil
 }
 
-func (j jar) open(state, value string) (pending, error) {
+func (j jar) open(bound, value string) (pending, error) {
 	sealed, err := base64.RawURLEncoding.DecodeString(value)
 	if err != nil {
 		return pending{}, err
@@ -124,28 +149,29 @@ func (j jar) open(state, value string) (pending, error) {
 	if err != nil {
 		return pending{}, err
 	}
-	plain, err := aead.Open(nil, nil, sealed, []byte(state))
+	plain, err := aead.Open(nil, nil, sealed, []byte(bound))
 	if err != nil {
 		return pending{}, err
 	}
 	line := strings.Split(string(plain), "\n")
 	if len(line) != 3 {
-		return pending{}, errors.New("the cookie is of another release")
+		return pending{}, errors.New("the cookie is from another release")
 	}
 	seconds, err := strconv.ParseInt(line[0], 10, 64)
 	return pending{Expires: time.Unix(seconds, 0), Verifier: line[1], ReturnTo: line[2]}, err
 }
 
-// aead is AES-256-GCM with a key that is for these cookies only, whatever else the caller's is used
-// for. Random nonces are good for 2^32 logins with one key.
+// aead returns AES-256-GCM with a key that is derived for these cookies only,
+// whatever else the caller uses the Key for. Random nonces are safe for 2^32
+// logins with one key.
 func (j jar) aead() (cipher.AEAD, error) {
 	key, err := hkdf.Key(sha256.New, []byte(j.key), nil, "example.com/bearer/login cookie 1", 32)
 	if err != nil {
-		return nil, fmt.Errorf("login: cannot derive the cookies' key: %w", err)
+		return nil, fmt.Errorf("login: cannot derive the key of the cookies: %w", err)
 	}
 	block, err := aes.NewCipher(key)
 	if err != nil {
-		return nil, fmt.Errorf("login: cannot use the cookies' key: %w", err)
+		return nil, fmt.Errorf("login: cannot use the key of the cookies: %w", err)
 	}
 	return cipher.NewGCMWithRandomNonce(block)
 }

@@ -2,6 +2,7 @@ package login
 
 import (
 	"context"
+	"errors"
 	"net/url"
 
 	"golang.org/x/oauth2"
@@ -9,8 +10,12 @@ import (
 	"example.com/bearer/grant"
 )
 
-// A Flow is the part of an authorization code grant that goes through the user's browser.
-// [grant.AuthorizationCode] is one.
+// A Flow is the part of an authorization code grant that passes through the
+// user's browser. [grant.AuthorizationCode] is one.
+//
+// A [Handler] also calls AuthCodeURL for a callback, to compare the server, the
+// client and the redirect URL with those that the login began with. It sends
+// the browser only to the URL that was made for the start of the login.
 type Flow interface {
 	AuthCodeURL(state, verifier string) (string, error)
 	Callback(query url.Values, state string) (code string, err error)
@@ -19,12 +24,16 @@ type Flow interface {
 
 var _ Flow = grant.AuthorizationCode{}
 
-// redeem turns the query with which the browser came back into a token. The state has been
-// compared already; Callback reads what else there is.
+// redeem exchanges the query of a callback for a token. The caller has compared
+// the state; Callback checks the rest.
 func redeem(ctx context.Context, f Flow, query url.Values, state, verifier string) (*oauth2.Token, error) {
 	code, err := f.Callback(query, state)
 	if err != nil {
 		return nil, err
 	}
-	return f.Exchange(ctx, code, verifier)
+	token, err := f.Exchange(ctx, code, verifier)
+	if err == nil && token == nil {
+		err = errors.New("login: Flow.Exchange returned neither a token nor an error")
+	}
+	return token, err
 }

@@ -21,7 +21,8 @@ import (
 
 const testKey = "0123456789abcdef0123456789abcdef"
 
-// A webApp is https://app.test with a Handler, and an authorization server, both in memory.
+// A webApp is https://app.test with a Handler, and an authorization server,
+// both in memory.
 type webApp struct {
 	*Handler
 	srv     *bearertest.Server
@@ -52,7 +53,7 @@ func newWebApp(t *testing.T, cfg bearertest.Config) *webApp {
 	return a
 }
 
-// A browser keeps cookies and goes no further than the callback, unless it is told to.
+// A testBrowser keeps cookies and stops before the callback.
 type testBrowser struct {
 	*http.Client
 	t *testing.T
@@ -71,7 +72,8 @@ func (a *webApp) browser(t *testing.T) testBrowser {
 	}}, t}
 }
 
-// begin starts a login, consents, and gives the callback's URL without visiting it.
+// begin starts a login, consents, and returns the URL of the callback without
+// visiting it.
 func (b testBrowser) begin(start string) string {
 	b.t.Helper()
 	resp, body := fetch(b.t, b.Client, "https://app.test"+start)
@@ -97,7 +99,7 @@ func (a *webApp) wantTokenRequests(t *testing.T, want int) {
 	}
 }
 
-// A login over real sockets and TLS, with the cookie that the browser gets.
+// A login over real sockets and TLS, with the cookies that the browser gets.
 func TestHandlerLogsIn(t *testing.T) {
 	srv := bearertest.Start(t, bearertest.Config{})
 	var token *oauth2.Token
@@ -123,14 +125,14 @@ func TestHandlerLogsIn(t *testing.T) {
 		return nil
 	}
 	_, body := fetch(t, client, app.URL+"/login?return_to=%2Fwallets%3Fpage%3D2")
-	if want := "0 cookies at /wallets?page=2"; body != want {
+	if want := "1 cookies at /wallets?page=2"; body != want {
 		t.Errorf("got %q, want %q", body, want)
 	}
 	if token == nil || token.AccessToken == "" || token.RefreshToken == "" {
 		t.Fatal("got no token, want one with a refresh token")
 	}
 	if len(hops) != 3 || len(hops[0].Cookies()) != 1 || len(hops[2].Cookies()) != 1 {
-		t.Fatalf("got %d redirects, want 3, the first with a cookie, the last without it again", len(hops))
+		t.Fatalf("got %d redirects, want 3, the first and the last with a cookie", len(hops))
 	}
 	for _, i := range []int{0, 2} {
 		for name, want := range map[string]string{"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"} {
@@ -143,15 +145,16 @@ func TestHandlerLogsIn(t *testing.T) {
 	if c.Name != "__Host-login-"+state || c.Path != "/" || c.Domain != "" || !c.Secure || !c.HttpOnly || c.SameSite != http.SameSiteLaxMode || c.MaxAge != 600 {
 		t.Errorf("got cookie %v, want __Host-login-STATE, Path=/, Secure, HttpOnly, SameSite=Lax, Max-Age=600", c)
 	}
-	if gone := hops[2].Cookies()[0]; gone.Name != c.Name || gone.MaxAge >= 0 {
-		t.Errorf("got cookie %v after the login, want the first one deleted", gone)
+	if spent := hops[2].Cookies()[0]; spent.Name != c.Name || spent.Value == c.Value || spent.MaxAge != 60 {
+		t.Errorf("got cookie %v after the login, want the first one replaced, Max-Age=60", spent)
 	}
 	if verifier := srv.Requests(bearertest.TokenEndpoint)[0].Form.Get("code_verifier"); verifier == "" || strings.Contains(c.Value, verifier) {
-		t.Errorf("got the verifier in the clear in the cookie, or none at all")
+		t.Errorf("got the verifier in the clear in the cookie, or no verifier, want it sealed")
 	}
 }
 
-// A callback counts once: its cookie is gone, and the code is not sent again.
+// A callback counts once: in another browser it is refused, and its code is not
+// sent again.
 func TestHandlerRefusesReplay(t *testing.T) {
 	a := newWebApp(t, bearertest.Config{})
 	b := a.browser(t)
@@ -161,17 +164,18 @@ func TestHandlerRefusesReplay(t *testing.T) {
 		t.Fatalf("got %d tokens, want 1: %v", len(a.tokens), a.errs)
 	}
 	a.tokens = nil
-	resp, body := fetch(t, b.Client, callback)
+	resp, body := fetch(t, a.browser(t).Client, callback)
 	a.wantRefused(t, resp, body, grant.ErrStateMismatch)
 	a.wantTokenRequests(t, 1)
 }
 
-// An attacker's callback in a victim's browser does not log the victim in as the attacker.
+// An attacker's callback in a victim's browser does not log the victim in as
+// the attacker.
 func TestHandlerRefusesAnotherBrowsersLogin(t *testing.T) {
 	a := newWebApp(t, bearertest.Config{})
 	callback := a.browser(t).begin("/login")
 	victim := a.browser(t)
-	victim.begin("/login") // a login of its own is under way
+	victim.begin("/login") // the victim has a login under way, too
 	resp, body := fetch(t, victim.Client, callback)
 	a.wantRefused(t, resp, body, grant.ErrStateMismatch)
 	a.wantTokenRequests(t, 0)
@@ -192,7 +196,8 @@ func TestHandlerSeveralLoginsAtOnce(t *testing.T) {
 	}
 }
 
-// Logins that are begun and left do not fill the header that each request carries.
+// Logins that are begun and abandoned do not fill the header that each request
+// carries.
 func TestHandlerBoundsPendingLogins(t *testing.T) {
 	a := newWebApp(t, bearertest.Config{})
 	b := a.browser(t)
@@ -212,7 +217,7 @@ func TestHandlerBoundsPendingLogins(t *testing.T) {
 	}
 }
 
-// The cookie ends by its own word, not only by that of the browser.
+// The cookie says itself when it expires; the browser is not trusted with that.
 func TestHandlerExpires(t *testing.T) {
 	for _, c := range []struct {
 		timeout, wait time.Duration
@@ -231,7 +236,7 @@ func TestHandlerExpires(t *testing.T) {
 			cookies := b.Jar.Cookies(mustParse(t, callback))
 			time.Sleep(c.wait)
 			req := httptest.NewRequest("GET", callback, nil)
-			for _, cookie := range cookies { // of a browser that forgets nothing
+			for _, cookie := range cookies { // of a browser that deletes nothing
 				req.AddCookie(cookie)
 			}
 			w := httptest.NewRecorder()
@@ -245,7 +250,7 @@ func TestHandlerExpires(t *testing.T) {
 	}
 }
 
-// A code that has outlived its minute is an error of its own.
+// A code that has expired has its own error.
 func TestHandlerCodeExpired(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newWebApp(t, bearertest.Config{})
@@ -265,12 +270,13 @@ func TestHandlerDeclined(t *testing.T) {
 	a.wantTokenRequests(t, 0)
 }
 
-// A cookie that was changed, or is another login's, or was sealed with another key, is none.
+// A cookie is refused if it was changed, belongs to another login, or was
+// sealed with another key.
 func TestHandlerRefusesForgedCookies(t *testing.T) {
 	for name, forge := range map[string]func(a *webApp, value, other string) string{
 		"changed": func(_ *webApp, value, _ string) string {
 			b := []byte(value)
-			b[30] ^= 'A' ^ 'B' // still of the base64url alphabet, or no base64 at all
+			b[30] ^= 'A' ^ 'B' // another letter, or not base64 at all
 			return string(b)
 		},
 		"cut":           func(_ *webApp, value, _ string) string { return value[:20] },
@@ -303,7 +309,7 @@ func TestHandlerRefusesForgedCookies(t *testing.T) {
 	}
 }
 
-// Nothing of the query is in a page, whether the state is good or not.
+// No page repeats anything of the query, whether the state is right or wrong.
 func TestHandlerEchoesNothing(t *testing.T) {
 	a := newWebApp(t, bearertest.Config{})
 	b := a.browser(t)
@@ -326,7 +332,7 @@ func TestHandlerEchoesNothing(t *testing.T) {
 	}
 }
 
-// No secret is in an error, a page or a printed Handler, whatever fails.
+// Whatever fails, no error, page or printed Handler contains a secret.
 func TestHandlerShowsNoSecret(t *testing.T) {
 	for name, fault := range map[string]bearertest.Fault{
 		"refused": {Status: 400, Body: `{"error":"invalid_grant"}`},
@@ -357,7 +363,8 @@ func TestHandlerShowsNoSecret(t *testing.T) {
 	}
 }
 
-// Something that looks at links before the user does must not spend the code.
+// A program that checks links before the user follows them must not spend the
+// code.
 func TestHandlerTakesGetOnly(t *testing.T) {
 	a := newWebApp(t, bearertest.Config{})
 	b := a.browser(t)
@@ -384,18 +391,19 @@ func TestHandlerTakesGetOnly(t *testing.T) {
 	}
 }
 
-// For development on this machine there need be no https.
+// Development on a loopback host works without https.
 func TestHandlerOnLoopback(t *testing.T) {
 	h := Handler{Flow: newFake, RedirectURL: "http://localhost:8080/callback", Key: testKey, Done: func(http.ResponseWriter, *http.Request, *oauth2.Token) {}}
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, httptest.NewRequest("GET", "http://localhost:8080/login", nil))
 	cookies := w.Result().Cookies()
 	if len(cookies) != 1 || cookies[0].Secure || strings.HasPrefix(cookies[0].Name, "__") || !cookies[0].HttpOnly {
-		t.Errorf("got cookies %v, want one that http takes", cookies)
+		t.Errorf("got cookies %v, want one that browsers accept over http", cookies)
 	}
 }
 
-// A Handler behind http.StripPrefix would begin a new login with each callback, for ever.
+// A Handler inside http.StripPrefix would begin a new login with each callback,
+// without end.
 func TestHandlerAtTheWrongPath(t *testing.T) {
 	a := newWebApp(t, bearertest.Config{})
 	a.network.Handle("app.test", http.StripPrefix("/login", a))
@@ -438,12 +446,28 @@ func TestHandlerSetup(t *testing.T) {
 	}
 }
 
-// What the grant says about its own fields reaches Failed.
+// Failed gets the grant's error about its own fields.
 func TestHandlerGrantError(t *testing.T) {
 	a := newWebApp(t, bearertest.Config{})
 	a.Flow = func(redirectURL string) Flow { return grant.AuthorizationCode{RedirectURL: redirectURL} }
 	fetch(t, a.browser(t).Client, "https://app.test/login")
 	if len(a.errs) != 1 || !strings.Contains(a.errs[0].Error(), "Server.AuthURL") {
 		t.Errorf("got %v, want an error that names Server.AuthURL", a.errs)
+	}
+}
+
+// A denial without a state, as some servers send it, has a page that fits, and
+// ends no login: anyone could have sent it.
+func TestHandlerDeclinedWithoutState(t *testing.T) {
+	a := newWebApp(t, bearertest.Config{})
+	b := a.browser(t)
+	callback := b.begin("/login")
+	resp, body := fetch(t, b.Client, "https://app.test/login/callback?error=access_denied")
+	a.wantRefused(t, resp, body, grant.ErrStateMismatch)
+	if !strings.Contains(body, "It was declined") {
+		t.Errorf("got %s, want it to mention the denial", body)
+	}
+	if fetch(t, b.Client, callback); len(a.tokens) != 1 {
+		t.Errorf("the login itself: got %v, want a token", a.errs)
 	}
 }

@@ -13,7 +13,8 @@ import (
 	"example.com/bearer/grant"
 )
 
-// A page says one thing to the user. Its text is ours: nothing of a query gets into one.
+// A page tells the user one thing. Its text is ours: nothing of a query gets
+// into a page.
 type page struct {
 	Status int
 	Good   bool
@@ -21,29 +22,40 @@ type page struct {
 	Text   string
 }
 
-// strangerPage is for a callback that is no answer to the login that a Loopback waits for.
+// strangerPage is for a callback that is not an answer to the login that a
+// Loopback waits for.
 var strangerPage = page{
 	Status: http.StatusBadRequest,
-	Title:  "This is not the login that was begun",
-	Text:   "The program is still waiting. Log in with the page that it opened.",
+	Title:  "This answer belongs to another login",
+	Text:   "The program is still waiting. Log in on the page that it opened.",
 }
 
-// answeredPage is for a callback after the one that counts, such as a page that is loaded again.
+// answeredPage is for a callback after the one that counts, such as a reload.
 var answeredPage = page{
 	Status: http.StatusConflict,
-	Title:  "The program has its answer",
-	Text:   "You can close this window and go back to the program.",
+	Title:  "The program already has its answer",
+	Text:   "You can close this window and return to the program.",
+}
+
+// statelessPage is for an error that came to a Loopback without a state.
+func statelessPage(err error) page {
+	title := "The login did not work"
+	if errors.Is(err, grant.ErrAccessDenied) {
+		title = "The login was declined"
+	}
+	return page{http.StatusBadRequest, false, title,
+		"The program is still waiting, because this answer does not name its login. If you declined, stop the program; if not, log in on the page that it opened."}
 }
 
 // programPage is the end of a Loopback's login.
 func programPage(err error) page {
 	switch {
 	case err == nil:
-		return page{http.StatusOK, true, "You are logged in", "You can close this window and go back to the program."}
+		return page{http.StatusOK, true, "You are logged in", "You can close this window and return to the program."}
 	case errors.Is(err, grant.ErrAccessDenied):
-		return page{http.StatusForbidden, false, "You declined", "Nothing was shared. You can close this window and go back to the program."}
+		return page{http.StatusForbidden, false, "You declined", "Nothing was shared. You can close this window and return to the program."}
 	}
-	return page{http.StatusBadGateway, false, "The login did not work", "You can close this window. The program that you came from says why."}
+	return page{http.StatusBadGateway, false, "The login did not work", "You can close this window. The program shows the reason."}
 }
 
 // sitePage is the end of a Handler's login that failed.
@@ -53,11 +65,11 @@ func sitePage(err error) page {
 	case errors.As(err, &setup):
 		return page{http.StatusInternalServerError, false, "The login is not set up", setup.Error()}
 	case errors.Is(err, grant.ErrAccessDenied):
-		return page{http.StatusForbidden, false, "You declined", "Nothing was shared. Go back to the site to log in in another way."}
+		return page{http.StatusForbidden, false, "You declined", "Nothing was shared. Return to the site to log in another way."}
 	case errors.Is(err, grant.ErrStateMismatch):
-		return page{http.StatusBadRequest, false, "This login is over", "It took too long, is done already, or was begun in another browser. Go back to the site and log in again."}
+		return page{http.StatusBadRequest, false, "This login is over", "It was declined, took too long, is already done, or began in another browser. Return to the site and log in again."}
 	}
-	return page{http.StatusBadGateway, false, "The login did not work", "Go back to the site and log in again."}
+	return page{http.StatusBadGateway, false, "The login did not work", "Return to the site and log in again."}
 }
 
 var (
@@ -68,7 +80,8 @@ var (
 
 	pageTemplate = template.Must(template.New("page").Parse(markup))
 
-	// Only our own style sheet, by its hash, and the empty icon, which saves a request for one.
+	// Only our own style sheet, by its hash, and the empty icon, which saves a
+	// request for one.
 	policy = "default-src 'none'; style-src 'sha256-" + hash(style) + "'; img-src data:; " +
 		"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
@@ -85,7 +98,7 @@ func (p page) show(w http.ResponseWriter) {
 		Style template.CSS
 	}{p, template.CSS(style)}
 	if err := pageTemplate.Execute(&b, data); err != nil {
-		http.Error(w, p.Title, p.Status) // cannot happen: the data has every field
+		http.Error(w, p.Title, p.Status) // cannot happen: data has every field
 		return
 	}
 	h := w.Header()
@@ -97,8 +110,8 @@ func (p page) show(w http.ResponseWriter) {
 	w.Write(b.Bytes()) // fails only if the browser has left
 }
 
-// secure is for every answer: the URL has the code in it, which must get neither into a cache nor
-// into the Referer of the next page (RFC 9700 section 4.2.4).
+// secure is for every answer: the URL contains the code, which must get neither
+// into a cache nor into the Referer of the next page (RFC 9700 section 4.2.4).
 func secure(h http.Header) {
 	h.Set("Cache-Control", "no-store")
 	h.Set("Referrer-Policy", "no-referrer")

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// The policy allows the style sheet that is really in the page, and nothing else.
+// The policy allows the style sheet that the page contains, and nothing else.
 func TestPagePolicyFitsStyle(t *testing.T) {
 	w := httptest.NewRecorder()
 	strangerPage.show(w)
@@ -23,7 +23,7 @@ func TestPagePolicyFitsStyle(t *testing.T) {
 	}
 }
 
-// An error's text is not for the page: it can have a server's words in it.
+// A page never shows an error's text: it can contain a server's words.
 func TestErrorPageShowsNoError(t *testing.T) {
 	w := httptest.NewRecorder()
 	ErrorPage(w, nil, fmt.Errorf("<b>words of a server</b>"))
