@@ -5,68 +5,78 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"net"
-	"net/netip"
-	"net/url"
 	"os"
-	"strings"
 	"time"
 
 	"golang.org/x/oauth2"
 )
 
-// Loopback logs a user in from a program on the user's own machine (RFC 8252 section 7.3): it
-// opens the browser and waits on a loopback address for it to come back. It holds no state, and
-// its method may be called by several goroutines at once if the port is a free one.
+// Loopback logs a user in from a program on the user's own machine (RFC 8252
+// section 7.3): it opens the browser and waits on a loopback address until the
+// browser comes back. It holds no state, and its method may be called by
+// several goroutines at once unless RedirectURL fixes the port.
 type Loopback struct {
-	// Flow gives the grant for the redirect URL that is really used, with its port. Required:
+	// Flow returns the grant for the redirect URL in use, which includes the
+	// port. Required:
 	//
 	//	Flow: func(redirectURL string) login.Flow {
 	//		return grant.AuthorizationCode{Server: server, ClientID: id, RedirectURL: redirectURL}
 	//	}
 	Flow func(redirectURL string) Flow
 
-	// RedirectURL is where the browser comes back to, as the client is registered: an http URL
-	// with a loopback IP address, or localhost for a server that knows only that. Without a port a
-	// free one is taken, which RFC 8252 section 7.3 has servers allow. Empty is
+	// RedirectURL is where the browser comes back to, as the client is
+	// registered: an http URL with a loopback IP address, or with localhost for
+	// a server that accepts only that; then Login waits on 127.0.0.1 and, if
+	// the machine has it, on ::1. Without a port Login takes a free one, which
+	// RFC 8252 section 7.3 requires servers to allow. Empty is
 	// "http://127.0.0.1/callback".
 	RedirectURL string
 
-	// Timeout is how long the user may take. 0 is 5 minutes, negative no limit but the context's.
-	// It does not count for the exchange of the code.
+	// Timeout is how long the user may take. 0 is 5 minutes, negative is no
+	// limit but the context's. The exchange of the code does not count.
 	Timeout time.Duration
 
-	// Open opens a URL in the user's browser. Nil is [OpenBrowser]. It runs in a goroutine of its
-	// own, since some openers return only when the browser is closed, and nobody waits for it.
+	// Open opens a URL in the user's browser. Nil is [OpenBrowser]. It runs in
+	// its own goroutine, since some openers return only when the browser is
+	// closed, and Login does not wait for it.
 	Open func(url string) error
 
-	// NoBrowser is told of the URL when Open has failed, to show it to the user; the login waits
-	// on. Nil writes it to os.Stderr.
+	// NoBrowser is called with the URL when Open has failed, to show it to the
+	// user; Login waits on. Nil writes it to os.Stderr.
 	NoBrowser func(url string, err error)
+
+	// Refused is called when the browser brings an error without a state, as
+	// servers send it that drop the state when the user declines. Anyone could
+	// have sent it, so Login waits on, and Refused tells the user why; url is
+	// still the one to log in with. The error is [grant.ErrAccessDenied] if it
+	// says that the user declined. Refused is called at most once in a Login.
+	// Nil writes to os.Stderr.
+	Refused func(url string, err error)
 }
 
-// defaultTimeout leaves time to find a password and a second factor, and not to forget an open
-// port over lunch.
+// defaultTimeout leaves time to find a password and a second factor, but does
+// not leave a port open over lunch.
 const defaultTimeout = 5 * time.Minute
 
-// Login has the user consent and returns the token. It returns early with the context's error,
-// with one that is [context.DeadlineExceeded] after Timeout, and with those of package grant.
-// Nothing listens any more when it returns.
+// Login asks the user for consent and returns the token. It returns early with
+// the context's error, with one that is [context.DeadlineExceeded] after
+// Timeout, and with the errors of package grant. It leaves nothing listening.
 //
-// A callback with another state is not an answer to this login: any page in the browser and any
-// program on the machine can send one. It gets an error page, and Login waits on, for otherwise
-// anybody could end the login (RFC 8252 section 8.9, RFC 9700 section 4.7). The first callback
-// with the right state is the only one that is looked at.
+// A callback without the state of this login is not an answer to it: any page
+// in the browser and any program on the machine can send one. It gets an error
+// page, and Login waits on, since otherwise anyone could end the login (RFC
+// 8252 section 8.9, RFC 9700 section 4.7). Of the callbacks with the right
+// state only the first counts.
 func (l Loopback) Login(ctx context.Context) (*oauth2.Token, error) {
 	if l.Flow == nil {
 		return nil, errors.New("login: Loopback.Flow is nil; set it to a func that returns the grant")
 	}
-	redirect, listener, err := l.listen(ctx)
+	redirect, listeners, err := l.listen(ctx)
 	if err != nil {
 		return nil, err
 	}
 	state, verifier := rand.Text(), oauth2.GenerateVerifier()
-	r := receive(listener, redirect.Path, state)
+	r := receive(listeners, redirect.Path, state)
 	defer r.stop()
 
 	flow := l.Flow(redirect.String())
@@ -86,14 +96,17 @@ func (l Loopback) Login(ctx context.Context) (*oauth2.Token, error) {
 	return token, err
 }
 
-// await opens the browser and waits for it to come back.
+// await opens the browser and waits until it comes back.
 func (l Loopback) await(ctx context.Context, authURL string, r *receiver) (*visit, error) {
-	open, noBrowser := l.Open, l.NoBrowser
+	open, noBrowser, refused := l.Open, l.NoBrowser, l.Refused
 	if open == nil {
 		open = OpenBrowser
 	}
 	if noBrowser == nil {
-		noBrowser = printURL
+		noBrowser = printNoBrowser
+	}
+	if refused == nil {
+		refused = printRefused
 	}
 	opened := make(chan error, 1) // room for the one value, so that the goroutine ends with open
 	go func() { opened <- open(authURL) }()
@@ -102,10 +115,11 @@ func (l Loopback) await(ctx context.Context, authURL string, r *receiver) (*visi
 	if timeout == 0 {
 		timeout = defaultTimeout
 	}
-	var expired <-chan time.Time // nil never comes
+	var expired <-chan time.Time // nil is never ready
 	if timeout > 0 {
 		expired = time.After(timeout)
 	}
+	refusals := r.refusals
 	defer close(r.over)
 	for {
 		select {
@@ -113,6 +127,9 @@ func (l Loopback) await(ctx context.Context, authURL string, r *receiver) (*visi
 			if err != nil {
 				noBrowser(authURL, err)
 			}
+		case err := <-refusals:
+			refused(authURL, err)
+			refusals = nil // a page or program that sends many must not fill the terminal
 		case v := <-r.visits:
 			return v, nil
 		case <-expired:
@@ -127,58 +144,10 @@ func (l Loopback) await(ctx context.Context, authURL string, r *receiver) (*visi
 	}
 }
 
-func printURL(url string, err error) {
+func printNoBrowser(url string, err error) {
 	fmt.Fprintf(os.Stderr, "No browser could be opened (%v). To log in, open this page:\n\n%s\n\n", err, url)
 }
 
-// listen gives the redirect URL with its port, and the listener there.
-func (l Loopback) listen(ctx context.Context) (*url.URL, net.Listener, error) {
-	u, ip, err := l.redirect()
-	if err != nil {
-		return nil, nil, err
-	}
-	port := u.Port()
-	if port == "" {
-		port = "0"
-	}
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort(ip.String(), port))
-	if err != nil {
-		return nil, nil, fmt.Errorf("login: cannot wait for the browser at Loopback.RedirectURL; leave its port out if the server allows any: %w", err)
-	}
-	_, port, _ = net.SplitHostPort(listener.Addr().String())
-	u.Host = net.JoinHostPort(u.Hostname(), port)
-	return u, listener, nil
-}
-
-// redirect reads RedirectURL, and gives the address to listen at.
-func (l Loopback) redirect() (*url.URL, netip.Addr, error) {
-	raw := l.RedirectURL
-	if raw == "" {
-		raw = "http://127.0.0.1/callback"
-	}
-	u, err := url.Parse(raw)
-	if err != nil {
-		return nil, netip.Addr{}, errors.New("login: Loopback.RedirectURL cannot be parsed as a URL")
-	}
-	if u.Scheme != "http" || u.User != nil || strings.ContainsAny(raw, "?#") {
-		return nil, netip.Addr{}, errors.New("login: Loopback.RedirectURL is no plain http URL; write it as http://127.0.0.1:PORT/PATH")
-	}
-	if u.Path == "" {
-		u.Path = "/"
-	}
-	ip, ok := loopbackAddr(u.Hostname())
-	if !ok {
-		return nil, netip.Addr{}, errors.New("login: the host of Loopback.RedirectURL is not this machine; use 127.0.0.1")
-	}
-	return u, ip, nil
-}
-
-// loopbackAddr gives the address of a host that is this machine. "localhost" is not looked up,
-// since the answer could be another machine; a browser that tries ::1 for it goes on to 127.0.0.1.
-func loopbackAddr(host string) (netip.Addr, bool) {
-	if strings.EqualFold(host, "localhost") {
-		return netip.AddrFrom4([4]byte{127, 0, 0, 1}), true
-	}
-	ip, err := netip.ParseAddr(host)
-	return ip, err == nil && ip.IsLoopback()
+func printRefused(url string, err error) {
+	fmt.Fprintf(os.Stderr, "%v.\nStill waiting: if you declined, stop this program; to log in after all, open this page:\n\n%s\n\n", err, url)
 }

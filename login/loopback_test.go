@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"runtime"
 	"strings"
 	"testing"
@@ -59,7 +60,7 @@ func TestLoopbackLogsIn(t *testing.T) {
 	}
 }
 
-// Each login has a state and a verifier of its own.
+// Each login has a new state and a new verifier.
 func TestLoopbackIsFreshEachTime(t *testing.T) {
 	seen := map[string]bool{}
 	for range 2 {
@@ -76,7 +77,8 @@ func TestLoopbackIsFreshEachTime(t *testing.T) {
 	}
 }
 
-// Whatever any page or program can send to the port neither ends the login nor gets in.
+// What any page or program can send to the port neither ends the login nor gets
+// into it.
 func TestLoopbackWaitsOnAfterStrangers(t *testing.T) {
 	exchanges := 0
 	l := Loopback{
@@ -93,7 +95,7 @@ func TestLoopbackWaitsOnAfterStrangers(t *testing.T) {
 			state := u.Query().Get("state")
 			for _, query := range []string{
 				"", "code=stranger", "code=stranger&state=", "code=stranger&state=" + state[1:],
-				"error=access_denied", "error=access_denied&state=stranger",
+				"error=access_denied&state=stranger",
 				"code=stranger&state=stranger&state=" + state, "code=stranger&state=" + state + "&state=" + state,
 			} {
 				resp, body := fetch(t, http.DefaultClient, "http://"+u.Host+u.Path+"?"+query)
@@ -124,7 +126,7 @@ func TestLoopbackWaitsOnAfterStrangers(t *testing.T) {
 	}
 }
 
-// One callback counts: a page that is loaded again while the code is exchanged spends nothing.
+// One callback counts: a reload while the code is exchanged spends nothing.
 func TestLoopbackTakesOneCallback(t *testing.T) {
 	var callback string
 	exchanges := 0
@@ -168,8 +170,8 @@ func TestLoopbackDeclined(t *testing.T) {
 	<-shown
 }
 
-// A code that is refused: the page says that it did not work, the error what happened, and neither
-// what was sent.
+// If the code is refused, the page says that the login did not work, the error
+// says why, and neither repeats what was sent.
 func TestLoopbackExchangeFails(t *testing.T) {
 	srv := bearertest.Start(t, bearertest.Config{})
 	srv.Fault(bearertest.TokenEndpoint, bearertest.Fault{Status: 400, Body: `{"error":"invalid_grant"}`})
@@ -216,7 +218,7 @@ func TestLoopbackEndsInTime(t *testing.T) {
 				if c.ends != nil {
 					cancel(c.ends)
 				}
-				return nil // and the user never comes
+				return nil // and the user never comes back
 			}}
 			_, err := l.Login(ctx)
 			if !errors.Is(err, c.want) {
@@ -238,11 +240,86 @@ func TestLoopbackWithoutBrowser(t *testing.T) {
 			if !errors.Is(err, none) {
 				t.Errorf("got %v, want what Open returned", err)
 			}
-			go visitPage(t, func(*url.URL) {})(u) // the user does it by hand; Login waits for the visit
+			go visitPage(t, func(*url.URL) {})(u) // the user opens it; Login waits for the visit
 		},
 	}.Login(t.Context())
 	if err != nil || token.AccessToken != "access" {
 		t.Errorf("got %v, want a token", err)
+	}
+}
+
+// A denial without a state is shown in the browser and told to the program,
+// once; the login goes on, since anyone could have sent it.
+func TestLoopbackDeclinedWithoutState(t *testing.T) {
+	for query, want := range map[string]struct {
+		title    string
+		declined bool
+		text     string // of the error
+	}{
+		"error=access_denied":                     {"The login was declined", true, "access_denied"},
+		"error=access_denied&state=":              {"The login was declined", true, "access_denied"},
+		"error=invalid_scope":                     {"The login did not work", false, "invalid_scope"},
+		"error=%1b%5b2JWin+a+prize&error_uri=a":   {"The login did not work", false, "with an error"},
+		"error=" + strings.Repeat("x", 41):        {"The login did not work", false, "with an error"},
+		"error=access_denied&error_description=x": {"The login was declined", true, "access_denied"},
+	} {
+		t.Run(query, func(t *testing.T) {
+			var authURL string
+			calls, told := 0, make(chan struct{}, 3)
+			l := Loopback{
+				Flow:    newFake,
+				Timeout: 10 * time.Second,
+				Open: visitPage(t, func(u *url.URL) {
+					authURL = u.String()
+					for range 3 { // the program is told once
+						resp, body := fetch(t, http.DefaultClient, "http://"+u.Host+u.Path+"?"+query)
+						wantPage(t, resp, body, page{Status: http.StatusBadRequest, Title: want.title, Text: "The program is still waiting"})
+					}
+					<-told
+				}),
+				Refused: func(u string, err error) {
+					calls++
+					told <- struct{}{}
+					if u != authURL {
+						t.Errorf("got URL %q, want the one to log in with, %q", u, authURL)
+					}
+					if got := errors.Is(err, grant.ErrAccessDenied); got != want.declined || !strings.Contains(err.Error(), want.text) || strings.Contains(err.Error(), "prize") {
+						t.Errorf("got %q, ErrAccessDenied %v, want %q in it, %v", err, got, want.text, want.declined)
+					}
+				},
+			}
+			token, err := l.Login(t.Context())
+			if err != nil || token.AccessToken != "access" {
+				t.Errorf("got error %v, want a token", err)
+			}
+			if calls != 1 {
+				t.Errorf("Refused: got %d calls, want 1", calls)
+			}
+		})
+	}
+}
+
+// Without Refused the terminal says that the login was declined, and where to
+// go on.
+func TestLoopbackSaysThatItWasDeclined(t *testing.T) {
+	terminal, stderr, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer terminal.Close()
+	defer stderr.Close()
+	defer func(before *os.File) { os.Stderr = before }(os.Stderr)
+	os.Stderr = stderr
+	l := Loopback{Flow: newFake, Timeout: 10 * time.Second, Open: visitPage(t, func(u *url.URL) {
+		fetch(t, http.DefaultClient, "http://"+u.Host+u.Path+"?error=access_denied")
+		text := make([]byte, 4096)
+		n, err := terminal.Read(text)
+		if got := string(text[:n]); err != nil || !strings.Contains(got, "access_denied") || !strings.Contains(got, "\n"+u.String()+"\n") {
+			t.Errorf("got %q and error %v, want access_denied and %s", got, err, u)
+		}
+	})}
+	if _, err := l.Login(t.Context()); err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -269,7 +346,8 @@ func TestLoopbackAtAGivenPort(t *testing.T) {
 	}
 }
 
-// Login leaves nothing behind, not even for a browser that connected and asked for nothing.
+// Login leaves nothing open, not even a connection that a browser opened and
+// did not use.
 func TestLoopbackLeavesNothing(t *testing.T) {
 	var idle net.Conn
 	l := Loopback{Flow: newFake, Open: visitPage(t, func(u *url.URL) {
@@ -286,11 +364,11 @@ func TestLoopbackLeavesNothing(t *testing.T) {
 		t.Error("the idle connection is still served")
 	}
 	for strings.Contains(stacks(), "login.(*receiver)") {
-		runtime.Gosched() // a goroutine that stays ends the test by its own time limit
+		runtime.Gosched() // a goroutine that never ends makes the test time out
 	}
 }
 
-// A grant that panics does so in the caller's goroutine, and the port is closed.
+// A panic in the grant reaches the caller of Login, and the port is closed.
 func TestLoopbackPanickingFlow(t *testing.T) {
 	var host string
 	l := Loopback{
@@ -350,7 +428,7 @@ func TestLoopbackSetup(t *testing.T) {
 
 func newFake(redirectURL string) Flow { return fakeFlow{redirectURL: redirectURL} }
 
-// visitPage is a browser that opens a page, after first.
+// visitPage returns a browser that opens a page, after first.
 func visitPage(t *testing.T, first func(*url.URL)) func(string) error {
 	return func(u string) error {
 		first(mustParse(t, u))

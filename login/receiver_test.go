@@ -10,7 +10,7 @@ import (
 
 // The page is on its way before the connection may be closed.
 func TestReceiverFlushesThePage(t *testing.T) {
-	r := &receiver{path: "/callback", state: "state", visits: make(chan *visit), over: make(chan struct{})}
+	r := newReceiver("/callback", "state")
 	w := httptest.NewRecorder()
 	go r.ServeHTTP(w, httptest.NewRequest("GET", "/callback?state=state", nil))
 	v := <-r.visits
@@ -27,7 +27,7 @@ func TestReceiverStopWaits(t *testing.T) {
 		defer client.Close()
 		l := oneConn{make(chan net.Conn, 1)}
 		l.conns <- slowConn{server}
-		r := receive(l, "/callback", "state")
+		r := receive([]net.Listener{l}, "/callback", "state")
 		synctest.Wait()
 		began := time.Now()
 		r.stop()
@@ -37,7 +37,7 @@ func TestReceiverStopWaits(t *testing.T) {
 	})
 }
 
-// oneConn is a listener that nobody connects to a second time.
+// oneConn is a listener that accepts one connection.
 type oneConn struct{ conns chan net.Conn }
 
 func (l oneConn) Accept() (net.Conn, error) {
