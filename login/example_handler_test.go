@@ -35,9 +35,10 @@ func ExampleHandler() {
 				Server:       matricaAt(srv), // a program leaves this out
 			}.User()
 		},
-		Key: "K7Yb0tPq3nX9wE1sU6aD4hJ8kL2mR5vC", // a program gets it from where it keeps its secrets
+		Key: "K7Yb0tPq3nX9wE1sU6aD4hJ8kL2mR5vC", // a program reads it from where it keeps its secrets
 		Done: func(w http.ResponseWriter, r *http.Request, token *oauth2.Token) {
-			// Here the token goes into the user's bearer.Cache, and a session begins.
+			// Here the token goes into the user's bearer.Cache, and a session
+			// begins.
 			fmt.Println("logged in with", token.Extra("scope"))
 			http.Redirect(w, r, login.ReturnTo(r), http.StatusSeeOther)
 		},
@@ -70,7 +71,7 @@ func ExampleHandler() {
 	// /wallets: your wallets
 }
 
-// matricaAt is Matrica, played by a test server.
+// matricaAt returns Matrica as a test server plays it.
 func matricaAt(srv *bearertest.Server) grant.Server {
 	return grant.Server{
 		AuthURL:  srv.Endpoint(bearertest.AuthorizeEndpoint),

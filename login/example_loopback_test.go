@@ -14,7 +14,7 @@ import (
 // A program logs its user in with the browser.
 func ExampleLoopback() {
 	srv, err := bearertest.NewServer(bearertest.Config{
-		// A public client: PKCE stands for the secret that a program cannot keep.
+		// A public client: PKCE replaces the secret that a program cannot keep.
 		Clients: []bearertest.Client{{ID: "cli", RedirectURIs: []string{"http://127.0.0.1/callback"}}},
 	})
 	if err != nil {
@@ -49,7 +49,7 @@ func ExampleLoopback() {
 	// Output: Bearer token for profile
 }
 
-// visit is a user who opens the page and consents.
+// visit opens the page and consents, as a user does.
 func visit(url string) error {
 	resp, err := http.Get(url)
 	if err != nil {

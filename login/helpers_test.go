@@ -18,7 +18,7 @@ import (
 
 var _ = []Flow{grant.AuthorizationCode{}, matrica.App{}.User(), metafy.App{}.User()}
 
-// codeFlow is a grant of srv.
+// codeFlow returns a grant at srv.
 func codeFlow(srv *bearertest.Server) func(string) Flow {
 	return func(redirectURL string) Flow {
 		return grant.AuthorizationCode{
@@ -33,7 +33,8 @@ func codeFlow(srv *bearertest.Server) func(string) Flow {
 	}
 }
 
-// fakeFlow is a server that needs no network: its authorization URL is the callback.
+// fakeFlow is a server that needs no network: its authorization URL is the
+// callback.
 type fakeFlow struct {
 	redirectURL string
 	exchange    func(code, verifier string) (*oauth2.Token, error) // nil: a token
@@ -54,7 +55,7 @@ func (f fakeFlow) Exchange(_ context.Context, code, verifier string) (*oauth2.To
 	return f.exchange(code, verifier)
 }
 
-// fetch gives the answer and its body. It may be called from any goroutine.
+// fetch returns the answer and its body. It may be called from any goroutine.
 func fetch(t *testing.T, c *http.Client, pageURL string) (*http.Response, string) {
 	t.Helper()
 	resp, err := c.Get(pageURL)

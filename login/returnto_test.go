@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// A login ends on this site, whatever the link that began it says.
+// A login ends on this site, whatever link began it.
 func TestLocal(t *testing.T) {
 	for path, want := range map[string]string{
 		"/":                                    "/",
@@ -38,22 +38,22 @@ func TestLocal(t *testing.T) {
 	}
 }
 
-// Outside a Handler's funcs there is nowhere to return to but the front page.
+// Outside a Handler's funcs ReturnTo is the front page.
 func TestReturnToOfAnyRequest(t *testing.T) {
 	if got := ReturnTo(httptest.NewRequest("GET", "/x?return_to=/y", nil)); got != "/" {
 		t.Errorf("got %q, want /", got)
 	}
 }
 
-// What local lets through, resolved as a browser would do it, is on the same host.
+// What local accepts, resolved as browsers do, is on the same host.
 func FuzzLocal(f *testing.F) {
 	base, _ := url.Parse("https://app.test/login/callback")
 	f.Fuzz(func(t *testing.T, path string) {
 		got := local(path)
-		// The WHATWG URL standard drops these and takes a backslash for a slash.
+		// The WHATWG URL standard drops these and reads a backslash as a slash.
 		browser := strings.NewReplacer("\t", "", "\n", "", "\r", "", `\`, "/").Replace(strings.Trim(got, " "))
 		if browser != got || !strings.HasPrefix(got, "/") || strings.HasPrefix(got, "//") {
-			t.Fatalf("%q: got %q, which browsers read in another way", path, got)
+			t.Fatalf("%q: got %q, which browsers read differently", path, got)
 		}
 		if u, err := base.Parse(got); err == nil && u.Host != "app.test" {
 			t.Fatalf("%q: got %q, which leads to %q", path, got, u.Host)
