@@ -21,14 +21,15 @@ const (
 	// must not log in again.
 	reloadWindow = time.Minute
 
-	// maxExchanges bounds the memory: 17 logins a second fill it within
-	// reloadWindow. Beyond that the oldest are forgotten early.
+	// maxExchanges bounds the memory. When it is full, the oldest are forgotten
+	// early: up to 17 logins a second, only those past their reloadWindow.
 	maxExchanges = 1024
 )
 
-// redeemed are the exchanges of this process. They belong to no Handler, since
-// a Handler may be copied. A state is random and belongs to one login only, and
-// who asks for it has shown a cookie that the Handler has sealed.
+// redeemed holds the exchanges of this process, not of one Handler, since a
+// Handler may be copied. A state is random and belongs to one login only, and a
+// browser that asks for its outcome has shown the cookie that the Handler
+// sealed.
 var redeemed exchanges
 
 // exchanges makes the exchange of each login once and shares its outcome with
@@ -36,9 +37,10 @@ var redeemed exchanges
 // way, and those within reloadWindow afterwards. Later ones get errNoLogin
 // until the login would have expired anyway, so that no code is sent twice.
 //
-// It is a singleflight whose flights remain known after they have landed. With
-// golang.org/x/sync/singleflight beside a memory there would be two maps to
-// keep in step, and a gap between them in which a code is sent twice.
+// It is a singleflight whose flights remain known after they have landed. A
+// memory beside golang.org/x/sync/singleflight would be a second map to keep in
+// step with it, and DoChan would need the same inner goroutine for a redeem
+// that panics or calls runtime.Goexit.
 type exchanges struct {
 	mu      sync.Mutex // guards byState, and token and err of each exchange
 	byState map[string]*exchange

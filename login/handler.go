@@ -18,7 +18,7 @@ import (
 // RedirectURL is the callback, and any other starts a login, so mount it at two
 // paths:
 //
-//	h := login.Handler{RedirectURL: "https://app.example.com/login/callback", ...}
+//	h := login.Handler{RedirectURL: "https://app.example.com/login/callback"}
 //	mux.Handle("/login", h)
 //	mux.Handle("/login/callback", h)
 //
