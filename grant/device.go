@@ -3,7 +3,7 @@ package grant
 import (
 	"context"
 	"errors"
-	"fmt"
+	"net/http"
 	"net/url"
 	"strings"
 	"time"
@@ -70,9 +70,15 @@ func (d Device) Start(ctx context.Context) (*DevicePrompt, error) {
 	return prompt, nil
 }
 
-// Wait asks the server, at the pace it wants, until the user has decided. It ends with the
-// context, with [ErrAccessDenied] when the user declines, and with [ErrCodeExpired] when nobody
-// decides in time: then Start again. A network that fails for a while only slows it down.
+// Wait polls the server, as often as it allows, until the user has decided. The
+// error is [ErrAccessDenied] if the user declines, and [ErrCodeExpired] if the
+// user does not decide in time; then call Start again. Another error of the
+// server ends the wait at once (RFC 8628 section 3.5). A failing network, or a
+// server that answers 5xx, 408 or 429 without an OAuth error, does not: the
+// pauses grow, up to a minute.
+//
+// Wait also ends with the context. If it ends before the server says so, the
+// error holds the server's last answer: [errors.As] finds it as an [*Error].
 func (d Device) Wait(ctx context.Context, prompt *DevicePrompt) (*oauth2.Token, error) {
 	_, auth, err := d.client()
 	if err != nil {
@@ -80,9 +86,9 @@ func (d Device) Wait(ctx context.Context, prompt *DevicePrompt) (*oauth2.Token, 
 	}
 	switch {
 	case ctx == nil:
-		return nil, errors.New("grant: Wait: the context is nil; give one that ends when nobody waits any more")
+		return nil, errors.New("grant: Wait: the context is nil; pass one that ends when the program stops waiting")
 	case prompt == nil || prompt.DeviceCode == "":
-		return nil, errors.New("grant: Wait: the prompt has no DeviceCode; give the one from Start")
+		return nil, errors.New("grant: Wait: the prompt has no DeviceCode; pass the one from Start")
 	}
 	end := prompt.Expiry
 	if end.IsZero() {
@@ -94,40 +100,46 @@ func (d Device) Wait(ctx context.Context, prompt *DevicePrompt) (*oauth2.Token, 
 	if interval <= 0 {
 		interval = deviceInterval
 	}
-	var last error // what hindered the question before
+	var past polls
 	for pause := interval; ; {
 		if ctx.Err() == nil && time.Until(end) <= pause {
-			return nil, expired(last)
+			return nil, &waitError{"grant: the user did not decide before the user code expired; call Start again", []error{ErrCodeExpired, ErrLoginRequired}, past}
 		}
 		if err := sleep(ctx, pause); err != nil {
-			return nil, fmt.Errorf("grant: waiting for the user's consent: %w", err)
+			return nil, &waitError{"grant: waiting for the user's consent: " + err.Error(), []error{err}, past}
 		}
 		token, err := server.redeem(ctx, auth, url.Values{
 			"grant_type":  {"urn:ietf:params:oauth:grant-type:device_code"},
 			"device_code": {string(prompt.DeviceCode)},
 		}, "")
-		var refusal *Error
+		// RFC 8628 section 3.5 wants exponential backoff.
+		backoff := min(2*pause, max(longestPause, interval))
+		var answer *Error
 		switch {
 		case err == nil:
 			return token, nil
-		case unanswered(err): // back off, RFC 8628 section 3.5
-			last, pause = err, min(2*pause, max(longestPause, interval))
-		case !errors.As(err, &refusal): // a field is wrong: no question will ever be sent
-			return nil, err
-		case refusal.Code == "authorization_pending":
-			last, pause = nil, interval
-		case refusal.Code == "slow_down":
+		case unanswered(err):
+			past.lost, pause = err, backoff
+			continue
+		case !errors.As(err, &answer) && ctx.Err() != nil:
+			continue // the context ended before the request; sleep says so
+		case answer == nil:
+			return nil, err // a field is wrong: no request will ever be sent
+		case answer.Code == "authorization_pending":
+			pause = interval
+		case answer.Code == "slow_down":
 			interval += slowDown
-			last, pause = nil, interval
-		case refusal.Temporary():
-			last, pause = err, max(min(2*pause, max(longestPause, interval)), refusal.RetryAfter)
+			pause = interval
+		case answer.Code == "" && unwell(answer.Status):
+			pause = max(backoff, answer.RetryAfter)
 		default:
 			err = meaning(err, "access_denied", "the user declined, ask again only when the user wants to", ErrAccessDenied)
 			for _, code := range []string{"expired_token", "invalid_grant"} {
-				err = meaning(err, code, "the device code is no good any more; call Start again", ErrCodeExpired, ErrLoginRequired)
+				err = meaning(err, code, "the device code has expired or was used before; call Start again", ErrCodeExpired, ErrLoginRequired)
 			}
 			return nil, err
 		}
+		past = polls{answer: answer}
 	}
 }
 
@@ -143,8 +155,11 @@ func (d Device) Refresh(ctx context.Context, prev *oauth2.Token) (*oauth2.Token,
 	return d.Server.refresh(ctx, auth, prev, d.Resource)
 }
 
-// unanswered reports whether err is of a question that was lost, or that could not be asked because
-// a func of the caller's failed: it gave what Start needed, so it may do so again.
+func (d Device) client() (string, ClientAuth, error) { return client("Device", d.ClientID, d.Auth) }
+
+// unanswered reports whether err is of a poll without an answer: the answer was
+// lost, or a func of the caller's failed, which worked for Start and so may
+// work again.
 func unanswered(err error) bool {
 	var (
 		lost  *lostError
@@ -153,7 +168,51 @@ func unanswered(err error) bool {
 	return errors.As(err, &lost) || errors.As(err, &asked)
 }
 
-func (d Device) client() (string, ClientAuth, error) { return client("Device", d.ClientID, d.Auth) }
+// unwell reports whether an answer without an OAuth error may come from a
+// server or a proxy that is unwell for the moment. Any other status is final:
+// a wrong path stays wrong, and half a token has spent the code.
+func unwell(status int) bool {
+	return status >= 500 || status == http.StatusRequestTimeout || status == http.StatusTooManyRequests
+}
+
+// polls are what has come of the polls so far.
+type polls struct {
+	answer *Error // the server's last answer; nil if there was none
+	lost   error  // why the last poll had no answer; nil if it had
+}
+
+// waitError ends a wait that the server has not ended.
+type waitError struct {
+	text  string
+	ended []error // the context's error, or what an expired code means
+	past  polls
+}
+
+func (e *waitError) Error() string {
+	text := e.text
+	if e.past.answer != nil {
+		text += "; the last answer: " + strings.TrimPrefix(e.past.answer.Error(), "grant: ")
+	}
+	if e.past.lost != nil {
+		text += "; the last poll: " + strings.TrimPrefix(e.past.lost.Error(), "grant: ")
+	}
+	return text
+}
+
+// Temporary reports whether it may help to wait again: not for an expired code.
+func (e *waitError) Temporary() bool { return !errors.Is(e, ErrCodeExpired) }
+
+// Unwrap returns the server's answer first, so that [errors.As] finds its code.
+func (e *waitError) Unwrap() []error {
+	var errs []error
+	if e.past.answer != nil { // else a nil *Error would be an error
+		errs = append(errs, e.past.answer)
+	}
+	if e.past.lost != nil {
+		errs = append(errs, e.past.lost)
+	}
+	return append(errs, e.ended...)
+}
 
 // prompt reads the answer of RFC 8628 section 3.2.
 func (m members) prompt(sent time.Time) (*DevicePrompt, error) {
@@ -207,19 +266,6 @@ func (m members) prompt(sent time.Time) (*DevicePrompt, error) {
 func browsable(raw string) bool {
 	u, err := url.Parse(raw)
 	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && raw == printable(raw, len(raw))
-}
-
-// expired is the end of a wait. If the last question had no answer, that may be the reason.
-func expired(last error) error {
-	e := &consentError{
-		refusal: &Error{Code: "expired_token", hint: "nobody entered the user code in time; call Start again"},
-		means:   []error{ErrCodeExpired, ErrLoginRequired},
-	}
-	if last != nil {
-		e.refusal.problem = "at last " + strings.TrimPrefix(last.Error(), "grant: ")
-		e.means = append(e.means, last)
-	}
-	return e
 }
 
 func sleep(ctx context.Context, d time.Duration) error {
