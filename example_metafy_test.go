@@ -29,7 +29,7 @@ func Example_metafy() {
 
 	// The login. Package login does these steps for a program or a web application.
 	state, verifier := oauth2.GenerateVerifier(), oauth2.GenerateVerifier()
-	consent, err := user.AuthCodeURL(state, verifier)
+	consent, err := user.AuthCodeURL(ctx, state, verifier)
 	if err != nil {
 		fmt.Println(err)
 		return

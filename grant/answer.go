@@ -78,6 +78,9 @@ func (a *answer) token(types ...string) (*oauth2.Token, error) {
 	if err != nil {
 		return nil, a.error(err.Error() + " where a token was expected")
 	}
+	if raw := string(m["scope"]); (raw == "" || raw == "null") && a.Params.Has("scope") {
+		m["scope"], _ = json.Marshal(a.Params.Get("scope")) // granted as requested, RFC 6749 section 5.1
+	}
 	t, err := m.token(a.sent, types)
 	if err != nil {
 		return nil, a.error(err.Error())

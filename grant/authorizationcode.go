@@ -10,36 +10,58 @@ import (
 	"golang.org/x/oauth2"
 )
 
-// AuthorizationCode gets tokens in the name of a user who consents in a browser (RFC 6749
-// section 4.1), always with PKCE (RFC 7636) unless that is turned off. A login is three steps:
+// AuthorizationCode gets tokens for a user who consents in a browser (RFC 6749
+// section 4.1). It always uses PKCE (RFC 7636), unless NoPKCE is set. A login
+// takes three steps:
 //
-//	verifier := oauth2.GenerateVerifier()          // one per login, kept in the user's session
-//	u, err := flow.AuthCodeURL(state, verifier)    // send the browser there
+//	u, err := flow.AuthCodeURL(ctx, state, verifier) // send the browser there
 //	code, err := flow.Callback(r.URL.Query(), state)
 //	token, err := flow.Exchange(ctx, code, verifier)
 //
-// It is a bearer.Source and a bearer.Refresher: Token cannot do anything without the user and
-// gives [ErrLoginRequired], Refresh redeems the refresh token.
+// state and verifier are new for each login, and kept in the browser's session.
+// It is a bearer.Source and a bearer.Refresher: Refresh redeems the refresh
+// token. Token always returns [ErrLoginRequired], since only the user can help.
 type AuthorizationCode struct {
 	Server   Server     // AuthURL and TokenURL are required
 	ClientID string     // empty: the ID of Auth
 	Auth     ClientAuth // nil: None, for a public client
 
-	RedirectURL string     // where the browser comes back to; required for a login, exactly as it is registered
-	Scopes      []string   // empty: what the server gives by default
-	Audience    string     // for servers that want to know what the token is for, such as Auth0
-	Resource    []string   // the same by RFC 8707: absolute URLs
-	Params      url.Values // further parameters of the authorization URL, such as prompt
+	// RedirectURL is where the browser comes back to, exactly as it is
+	// registered. It is required for a login.
+	RedirectURL string
 
-	// NoPKCE leaves PKCE out, for a server that refuses its parameters. A public client has
-	// nothing else to protect its code with and gets an error.
+	Scopes   []string // empty: the server's default
+	Audience string   // whom the token is for, if the server asks (Auth0)
+	Resource []string // the same by RFC 8707: absolute URLs
+
+	// Params are further parameters of the authorization URL, such as prompt.
+	// ExchangeParams and RefreshParams are further parameters of the token
+	// requests of Exchange and Refresh, for servers that need some. A
+	// parameter that a field sets in the same request is an error.
+	Params         url.Values
+	ExchangeParams url.Values
+	RefreshParams  url.Values
+
+	// RefreshScopes sends the scopes with a refresh, for servers that require
+	// them: the granted ones, which are the token's Extra("scope"), or Scopes
+	// if the server did not name them. If false, no scopes are sent, and the
+	// new token has the granted ones (RFC 6749 section 6).
+	RefreshScopes bool
+
+	// NoPKCE leaves PKCE out, for a server that rejects its parameters. It is
+	// an error for a public client, whose code nothing else protects; see
+	// [ClientAuth] for which clients are public.
 	NoPKCE bool
 }
 
-// AuthCodeURL gives the URL to send the user's browser to. state is a random value that is bound
-// to the browser, such as a cookie's, and verifier is one of [oauth2.GenerateVerifier]; each is
-// for one login only. With NoPKCE the verifier is not used.
-func (a AuthorizationCode) AuthCodeURL(state, verifier string) (string, error) {
+// AuthCodeURL returns the URL to send the user's browser to. state is a random
+// value that is bound to the browser, by a cookie for instance, and verifier
+// comes from [oauth2.GenerateVerifier]; use each for one login only. With
+// NoPKCE the verifier is ignored.
+//
+// ctx is for servers that want the parameters beforehand (RFC 9126). It is not
+// used yet.
+func (a AuthorizationCode) AuthCodeURL(ctx context.Context, state, verifier string) (string, error) {
 	u, err := a.Server.endpoint("Server.AuthURL", a.Server.AuthURL)
 	if err != nil {
 		return "", err
@@ -49,14 +71,21 @@ func (a AuthorizationCode) AuthCodeURL(state, verifier string) (string, error) {
 		return "", err
 	}
 	if state == "" {
-		return "", errors.New("grant: AuthCodeURL: state is empty; give a random one that is bound to the browser")
+		return "", errors.New("grant: AuthCodeURL: state is empty; pass a random one that is bound to the browser")
 	}
-	query, err := url.ParseQuery(u.RawQuery) // the server's own are kept, RFC 6749 section 3.1
+	// The server's own parameters are kept (RFC 6749 section 3.1).
+	query, err := url.ParseQuery(u.RawQuery)
 	if err != nil {
 		return "", errors.New("grant: Server.AuthURL has a query that cannot be parsed")
 	}
-	if err := a.target().add(query); err != nil {
+	if err := a.forConsent().add(query); err != nil {
 		return "", err
+	}
+	// The later requests are checked now, before the user consents for nothing.
+	for _, later := range []target{a.forExchange(), a.forRefresh(nil)} {
+		if err := later.further.check(); err != nil {
+			return "", err
+		}
 	}
 	if err := a.checkLogin(verifier); err != nil {
 		return "", err
@@ -70,31 +99,34 @@ func (a AuthorizationCode) AuthCodeURL(state, verifier string) (string, error) {
 		query.Set("code_challenge", oauth2.S256ChallengeFromVerifier(verifier))
 		query.Set("code_challenge_method", "S256")
 	}
-	// Spaces as %20: some servers do not take the plus sign of forms for one.
+	// Spaces as %20: some servers take the plus sign of forms literally.
 	u.RawQuery = strings.ReplaceAll(query.Encode(), "+", "%20")
 	return u.String(), nil
 }
 
-// Exchange spends the code that [AuthorizationCode.Callback] gave, with the verifier of the same
-// login. It is sent once, unless the server cannot have seen it. A code that is no good any more
-// is [ErrCodeExpired], other refusals are an [*Error].
+// Exchange redeems the code that [AuthorizationCode.Callback] returned, with
+// the verifier of the same login. The code is sent once, unless the server
+// cannot have seen it. The error is [ErrCodeExpired] if the server does not
+// accept the code any longer; other refusals are an [*Error].
 func (a AuthorizationCode) Exchange(ctx context.Context, code, verifier string) (*oauth2.Token, error) {
 	_, auth, err := a.client()
 	if err != nil {
 		return nil, err
 	}
 	if code == "" {
-		return nil, errors.New("grant: Exchange: code is empty; give the one from Callback")
+		return nil, errors.New("grant: Exchange: code is empty; pass the one from Callback")
 	}
 	if err := a.checkLogin(verifier); err != nil {
 		return nil, err
 	}
-	params := url.Values{"grant_type": {"authorization_code"}, "code": {code}, "redirect_uri": {a.RedirectURL}}
+	params, err := a.forExchange().params("authorization_code")
+	if err != nil {
+		return nil, err
+	}
+	params.Set("code", code)
+	params.Set("redirect_uri", a.RedirectURL)
 	if !a.NoPKCE {
 		params.Set("code_verifier", verifier)
-	}
-	if len(a.Resource) > 0 {
-		params["resource"] = a.Resource
 	}
 	token, err := a.Server.redeem(ctx, auth, params, "authorization code")
 	return token, meaning(err, "invalid_grant",
@@ -102,25 +134,28 @@ func (a AuthorizationCode) Exchange(ctx context.Context, code, verifier string) 
 		ErrCodeExpired, ErrLoginRequired)
 }
 
-// Token gives [ErrLoginRequired]: there is no token without a user.
+// Token returns [ErrLoginRequired]: there is no token without the user.
 func (a AuthorizationCode) Token(context.Context) (*oauth2.Token, error) {
 	return nil, ErrLoginRequired
 }
 
-// Refresh redeems prev's refresh token (RFC 6749 section 6). The token that comes back has the new
-// refresh token if the server gave one, else the old one. If the server refuses it, the error is
-// both [ErrLoginRequired] and an [*Error] with the code invalid_grant. It is sent once, unless the
-// server cannot have seen it: a refresh token that rotates is spent by an answer that was lost, and
-// to use it again may revoke everything that came of it (RFC 9700 section 4.14.2).
+// Refresh redeems prev's refresh token (RFC 6749 section 6). The new token has
+// the refresh token that the server returned, or prev's if it returned none. If
+// the server rejects the refresh token, the error is both [ErrLoginRequired]
+// and an [*Error] with the code invalid_grant.
+//
+// The refresh token is sent once, unless the server cannot have seen it. If it
+// rotates, an answer that was lost has spent it, and using it again may revoke
+// the whole grant (RFC 9700 section 4.14.2).
 func (a AuthorizationCode) Refresh(ctx context.Context, prev *oauth2.Token) (*oauth2.Token, error) {
 	_, auth, err := a.client()
 	if err != nil {
 		return nil, err
 	}
-	return a.Server.refresh(ctx, auth, prev, a.Resource)
+	return a.Server.refresh(ctx, auth, prev, a.forRefresh(prev))
 }
 
-// Revoke makes the server forget a token, see [Server.Revoke].
+// Revoke revokes a token of this client; see [Server.Revoke].
 func (a AuthorizationCode) Revoke(ctx context.Context, token, hint string) error {
 	_, auth, err := a.client()
 	if err != nil {
@@ -129,15 +164,28 @@ func (a AuthorizationCode) Revoke(ctx context.Context, token, hint string) error
 	return a.Server.Revoke(ctx, auth, token, hint)
 }
 
-func (a AuthorizationCode) target() target {
-	return target{a.Scopes, a.Audience, a.Resource, a.Params}
+func (a AuthorizationCode) forConsent() target {
+	return target{a.Scopes, a.Audience, a.Resource, further{field: "AuthorizationCode.Params", params: a.Params}}
+}
+
+func (a AuthorizationCode) forExchange() target {
+	return target{resource: a.Resource, further: further{"AuthorizationCode.ExchangeParams", a.ExchangeParams, setByInExchange}}
+}
+
+func (a AuthorizationCode) forRefresh(prev *oauth2.Token) target {
+	t := target{resource: a.Resource, further: further{"AuthorizationCode.RefreshParams", a.RefreshParams, setByInRefresh}}
+	if a.RefreshScopes {
+		t.scopes = granted(prev, a.Scopes)
+	}
+	return t
 }
 
 func (a AuthorizationCode) client() (string, ClientAuth, error) {
 	return client("AuthorizationCode", a.ClientID, a.Auth)
 }
 
-// client gives the client's id and how it authenticates, when either may be left out.
+// client returns the client's id and how it authenticates. Either may be left
+// out, since each implies the other.
 func client(kind, id string, auth ClientAuth) (string, ClientAuth, error) {
 	if auth == nil {
 		auth = None{ID: id}
@@ -159,9 +207,10 @@ func client(kind, id string, auth ClientAuth) (string, ClientAuth, error) {
 	return id, auth, nil
 }
 
-// checkLogin checks what both steps of a login send. A server may do without RedirectURL if only
-// one is registered, but it is what servers compare exactly (RFC 9700 section 4.1.3), so it is
-// always said. The verifier is held to RFC 7636 section 4.1: one that is too short can be guessed.
+// checkLogin checks what both steps of a login send. A server may allow a
+// request without RedirectURL if only one is registered, but servers compare it
+// exactly (RFC 9700 section 4.1.3), so it is always sent. The verifier must
+// satisfy RFC 7636 section 4.1: a shorter one can be guessed.
 func (a AuthorizationCode) checkLogin(verifier string) error {
 	if a.RedirectURL == "" {
 		return errors.New("grant: AuthorizationCode.RedirectURL is empty; set it to the one that is registered")

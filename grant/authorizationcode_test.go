@@ -15,7 +15,7 @@ func TestAuthCodeURL(t *testing.T) {
 		ClientID: "id", RedirectURL: "https://app.test/cb?a=b", Scopes: []string{"a", "b"},
 		Audience: "aud", Resource: []string{"https://r.test"}, Params: url.Values{"prompt": {"consent"}},
 	}
-	got, err := flow.AuthCodeURL("st&te", verifier)
+	got, err := flow.AuthCodeURL(t.Context(), "st&te", verifier)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,12 +33,12 @@ func TestAuthCodeURL(t *testing.T) {
 // The client's id need not be said twice.
 func TestClientIDComesFromAuth(t *testing.T) {
 	for _, auth := range []ClientAuth{basic, Post{ID: "id"}, None{ID: "id"}, PrivateKeyJWT{ID: "id"}, ClientSecretJWT{ID: "id"}, &TLS{ID: "id"}} {
-		got, err := AuthorizationCode{Server: Server{AuthURL: "https://auth.test/"}, Auth: auth, RedirectURL: "https://app.test/"}.AuthCodeURL("s", oauth2.GenerateVerifier())
+		got, err := AuthorizationCode{Server: Server{AuthURL: "https://auth.test/"}, Auth: auth, RedirectURL: "https://app.test/"}.AuthCodeURL(t.Context(), "s", oauth2.GenerateVerifier())
 		if err != nil || !strings.Contains(got, "client_id=id&") {
 			t.Errorf("%T: got %s and %v, want client_id=id", auth, got, err)
 		}
 	}
-	_, err := AuthorizationCode{Server: Server{AuthURL: "https://auth.test/"}, Auth: (*TLS)(nil)}.AuthCodeURL("s", oauth2.GenerateVerifier())
+	_, err := AuthorizationCode{Server: Server{AuthURL: "https://auth.test/"}, Auth: (*TLS)(nil)}.AuthCodeURL(t.Context(), "s", oauth2.GenerateVerifier())
 	wantText(t, err, "AuthorizationCode.Auth is a nil *grant.TLS")
 }
 
@@ -67,7 +67,7 @@ func TestAuthCodeURLThatWouldBeUnsafe(t *testing.T) {
 	} {
 		flow := good
 		row.change(&flow)
-		_, err := flow.AuthCodeURL(row.state, row.verifier)
+		_, err := flow.AuthCodeURL(t.Context(), row.state, row.verifier)
 		wantText(t, err, row.want)
 		if strings.Contains(err.Error(), "canary") {
 			t.Errorf("got %q, want no verifier in it", err)
@@ -86,7 +86,8 @@ func TestExchangeNeedsWhatTheLoginHad(t *testing.T) {
 	wantText(t, err, "AuthorizationCode.RedirectURL is empty")
 }
 
-// Whatever comes back: a code only with the right state and issuer, else an error on one line.
+// Whatever comes back: a code only with the right state and issuer, else an
+// error on one line.
 func FuzzCallback(f *testing.F) {
 	for _, seed := range []string{"code=c&state=good-state", "code=c&state=good-state&iss=https://auth.test", "code=c&state=bad", "error=access_denied&state=good-state",
 		"error=x%0Ay&error_description=%1b&state=good-state", "code=c&code=d", "%zz", ""} {

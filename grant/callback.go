@@ -7,21 +7,25 @@ import (
 	"net/url"
 )
 
-// Callback reads the query with which the browser came back to RedirectURL, and gives the code to
-// exchange. state is the one that AuthCodeURL was given, from where the browser's session keeps
-// it; empty when there is none any more.
+// Callback reads the query with which the browser came back to RedirectURL, and
+// returns the code to exchange. state is the one that was passed to
+// AuthCodeURL, from the browser's session; pass "" if the session has none.
 //
-// The errors, all but the last to be told apart with [errors.Is]: [ErrStateMismatch];
-// [ErrIssuerMismatch], if Server.Issuer is set and another server answered (RFC 9207);
-// [ErrAccessDenied] when the user declined; an [*Error] with another code of RFC 6749 section
-// 4.1.2.1.
+// The error is one of these, which [errors.Is] and [errors.As] find:
+//   - [ErrStateMismatch], also if the query has no state;
+//   - [ErrIssuerMismatch], if Server.Issuer is set and another server answered
+//     (RFC 9207);
+//   - [ErrAccessDenied], if the user declined;
+//   - an [*Error] with another code of RFC 6749 section 4.1.2.1.
+//
+// A query that none of these describes is an error too.
 func (a AuthorizationCode) Callback(query url.Values, state string) (code string, err error) {
 	for name, values := range query {
 		if len(values) > 1 {
 			return "", fmt.Errorf("grant: the callback has %q twice, which RFC 6749 section 3.1 forbids; start again", printable(name, maxCode))
 		}
 	}
-	// First of all: whatever else the query says may be somebody else's.
+	// This comes first: without the right state, anyone may have sent the rest.
 	if state == "" || subtle.ConstantTimeCompare([]byte(query.Get("state")), []byte(state)) != 1 {
 		return "", ErrStateMismatch
 	}
@@ -42,8 +46,9 @@ func (a AuthorizationCode) Callback(query url.Values, state string) (code string
 	return code, nil
 }
 
-// checkIssuer compares the server's name in a callback with the one that is expected, which foils
-// a mix-up of two servers. A server that is not known to send its name need not.
+// checkIssuer compares the issuer in a callback with the expected one, which
+// prevents a mix-up of two servers. A server that is not known to send its
+// issuer may leave it out.
 func (s Server) checkIssuer(query url.Values) error {
 	switch issuer := query.Get("iss"); {
 	case s.Issuer != "" && issuer == s.Issuer:

@@ -11,45 +11,61 @@ import (
 	"golang.org/x/oauth2"
 )
 
-// Device gets tokens in the name of a user who consents on another machine than this one, which
-// has no browser (RFC 8628). Start gives what to show to the user, Wait the token once the user
-// has consented. It is a bearer.Source and a bearer.Refresher as [AuthorizationCode] is.
+// Device gets tokens for a user who consents on another machine, for one that
+// has no browser (RFC 8628). Start returns what to show to the user, and Wait
+// returns the token once the user has consented. It is a bearer.Source and a
+// bearer.Refresher, as [AuthorizationCode] is.
 type Device struct {
 	Server   Server     // DeviceAuthURL and TokenURL are required
 	ClientID string     // empty: the ID of Auth
 	Auth     ClientAuth // nil: None, for a public client
 
-	Scopes   []string   // empty: what the server gives by default
-	Audience string     // for servers that want to know what the token is for, such as Auth0
-	Resource []string   // the same by RFC 8707: absolute URLs
-	Params   url.Values // further parameters of Start's request
+	Scopes   []string // empty: the server's default
+	Audience string   // whom the token is for, if the server asks (Auth0)
+	Resource []string // the same by RFC 8707: absolute URLs
+
+	// Params are further parameters of Start's request, RefreshParams those of
+	// Refresh's. A parameter that a field sets in the same request is an error.
+	Params        url.Values
+	RefreshParams url.Values
+
+	// RefreshScopes is as in [AuthorizationCode].
+	RefreshScopes bool
 }
 
 // DevicePrompt is what to show to the user, and what [Device.Wait] needs.
 type DevicePrompt struct {
-	UserCode                string        // to be typed in at VerificationURI
-	VerificationURI         string        // an absolute http or https URL
-	VerificationURIComplete string        // has the code in it, for a link or a QR code; may be empty
-	DeviceCode              Secret        // the device's own half
-	Expiry                  time.Time     // when the codes end; zero if the server does not say
-	Interval                time.Duration // the least pause between two questions
+	UserCode        string // to be entered at VerificationURI
+	VerificationURI string // an absolute http or https URL
+
+	// VerificationURIComplete includes the user code, for a link or a QR code.
+	// It may be empty.
+	VerificationURIComplete string
+
+	DeviceCode Secret        // the device's own half
+	Expiry     time.Time     // of the codes; zero if the server did not say
+	Interval   time.Duration // the shortest pause between two polls
 }
 
 const (
-	deviceInterval = 5 * time.Second  // RFC 8628 section 3.2, when the server names none
-	slowDown       = 5 * time.Second  // section 3.5, added for good each time
-	longestPause   = 60 * time.Second // when the network fails; the user is waiting
-	deviceLifetime = 30 * time.Minute // when the server names none: nobody types a code for longer
+	deviceInterval = 5 * time.Second  // RFC 8628 section 3.2
+	slowDown       = 5 * time.Second  // added for good each time (section 3.5)
+	longestPause   = 60 * time.Second // during an outage: the user is waiting
+	deviceLifetime = 30 * time.Minute // if the server does not say
 )
 
-// Start asks the server for a code to show to the user. A refusal is an [*Error].
+// Start requests a code to show to the user. A refusal is an [*Error].
 func (d Device) Start(ctx context.Context) (*DevicePrompt, error) {
 	id, auth, err := d.client()
 	if err != nil {
 		return nil, err
 	}
 	params := url.Values{"client_id": {id}}
-	if err := (target{d.Scopes, d.Audience, d.Resource, d.Params}).add(params); err != nil {
+	if err := d.forConsent().add(params); err != nil {
+		return nil, err
+	}
+	// Refresh is checked now, before the user consents for nothing.
+	if err := d.forRefresh(nil).further.check(); err != nil {
 		return nil, err
 	}
 	a, err := call{server: d.Server, auth: auth, field: "Server.DeviceAuthURL", url: d.Server.DeviceAuthURL, params: params}.do(ctx)
@@ -143,7 +159,7 @@ func (d Device) Wait(ctx context.Context, prompt *DevicePrompt) (*oauth2.Token, 
 	}
 }
 
-// Token gives [ErrLoginRequired]: there is no token without a user.
+// Token returns [ErrLoginRequired]: there is no token without the user.
 func (d Device) Token(context.Context) (*oauth2.Token, error) { return nil, ErrLoginRequired }
 
 // Refresh redeems prev's refresh token, as [AuthorizationCode.Refresh] does.
@@ -152,7 +168,19 @@ func (d Device) Refresh(ctx context.Context, prev *oauth2.Token) (*oauth2.Token,
 	if err != nil {
 		return nil, err
 	}
-	return d.Server.refresh(ctx, auth, prev, d.Resource)
+	return d.Server.refresh(ctx, auth, prev, d.forRefresh(prev))
+}
+
+func (d Device) forConsent() target {
+	return target{d.Scopes, d.Audience, d.Resource, further{field: "Device.Params", params: d.Params}}
+}
+
+func (d Device) forRefresh(prev *oauth2.Token) target {
+	t := target{resource: d.Resource, further: further{"Device.RefreshParams", d.RefreshParams, setByInRefresh}}
+	if d.RefreshScopes {
+		t.scopes = granted(prev, d.Scopes)
+	}
+	return t
 }
 
 func (d Device) client() (string, ClientAuth, error) { return client("Device", d.ClientID, d.Auth) }
@@ -214,7 +242,7 @@ func (e *waitError) Unwrap() []error {
 	return append(errs, e.ended...)
 }
 
-// prompt reads the answer of RFC 8628 section 3.2.
+// prompt reads the answer of RFC 8628 section 3.2. Lifetimes count from sent.
 func (m members) prompt(sent time.Time) (*DevicePrompt, error) {
 	p := &DevicePrompt{Interval: deviceInterval}
 	code, err := m.text("device_code")
@@ -229,7 +257,7 @@ func (m members) prompt(sent time.Time) (*DevicePrompt, error) {
 			return nil, err
 		}
 	}
-	if p.VerificationURI == "" { // the name that a draft had and that Google kept
+	if p.VerificationURI == "" { // a draft's name, which Google kept
 		if p.VerificationURI, err = m.text("verification_url"); err != nil {
 			return nil, err
 		}
@@ -240,9 +268,9 @@ func (m members) prompt(sent time.Time) (*DevicePrompt, error) {
 	case p.UserCode == "" || p.UserCode != printable(p.UserCode, maxCode):
 		return nil, errors.New("user_code is missing or cannot be shown")
 	case !browsable(p.VerificationURI):
-		return nil, errors.New("verification_uri is missing or no http URL")
+		return nil, errors.New("verification_uri is missing or not an http URL")
 	case p.VerificationURIComplete != "" && !browsable(p.VerificationURIComplete):
-		return nil, errors.New("verification_uri_complete is no http URL")
+		return nil, errors.New("verification_uri_complete is not an http URL")
 	}
 	lifetime, err := m.lifetime("expires_in")
 	if err != nil {
@@ -256,13 +284,13 @@ func (m members) prompt(sent time.Time) (*DevicePrompt, error) {
 		return nil, err
 	}
 	if interval > 0 {
-		p.Interval = max(interval, time.Second) // the RFC has whole seconds; less would be a flood
+		p.Interval = max(interval, time.Second) // the RFC has whole seconds
 	}
 	return p, nil
 }
 
-// browsable reports whether a browser may be sent there: a program that opens what the server
-// names must not open a file or start another program.
+// browsable reports whether raw is safe to open in a browser: a program that
+// opens what the server names must not open a file or start another program.
 func browsable(raw string) bool {
 	u, err := url.Parse(raw)
 	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && raw == printable(raw, len(raw))

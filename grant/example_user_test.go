@@ -31,7 +31,7 @@ func ExampleAuthorizationCode() {
 	flow := grant.AuthorizationCode{Server: server, ClientID: "app", RedirectURL: "http://127.0.0.1/callback"}
 
 	verifier := oauth2.GenerateVerifier()
-	address, err := flow.AuthCodeURL("random-state", verifier)
+	address, err := flow.AuthCodeURL(ctx, "random-state", verifier)
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -27,7 +27,7 @@ import (
 
 const longSecret = "a-secret-of-more-than-thirty-two-bytes"
 
-// start gives a server in memory, and what it is to a client.
+// start returns a server in memory, and the same server for a client.
 func start(t *testing.T, cfg bearertest.Config) (*bearertest.Server, grant.Server) {
 	if cfg.Network == nil && !cfg.TLS {
 		cfg.Network = new(bearertest.Network)
@@ -43,7 +43,8 @@ func start(t *testing.T, cfg bearertest.Config) (*bearertest.Server, grant.Serve
 	}
 }
 
-// browse follows the authorization URL as a browser does, and gives the query that comes back.
+// browse follows the authorization URL as a browser does, and returns the query
+// that comes back.
 func browse(t *testing.T, srv *bearertest.Server, address string) url.Values {
 	t.Helper()
 	client := srv.Client()
@@ -67,7 +68,7 @@ func login(t *testing.T, srv *bearertest.Server, flow grant.AuthorizationCode) (
 	if flow.NoPKCE {
 		verifier = ""
 	}
-	address, err := flow.AuthCodeURL("the-state", verifier)
+	address, err := flow.AuthCodeURL(t.Context(), "the-state", verifier)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -155,8 +156,8 @@ func TestRefreshTokenThatDoesNotRotateIsKept(t *testing.T) {
 	}
 }
 
-// G16: the answer to a refresh is lost. The token may have been spent, so it is not sent again, and
-// the error says so.
+// G16: the answer to a refresh is lost. The token may have been spent, so it is
+// not sent again, and the error says so.
 func TestLostRefreshIsNotSentAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv, server := start(t, bearertest.Config{})
@@ -177,7 +178,8 @@ func TestLostRefreshIsNotSentAgain(t *testing.T) {
 	})
 }
 
-// A declined consent, a foreign callback, another server's: each is an error of its own.
+// A declined consent, a foreign callback and one of another server are distinct
+// errors.
 func TestCallbackErrors(t *testing.T) {
 	srv, server := start(t, bearertest.Config{Consent: bearertest.ConsentDeny, Clients: []bearertest.Client{{ID: "app"}}})
 	flow := grant.AuthorizationCode{Server: server, ClientID: "app", RedirectURL: "https://app.test/callback"}
@@ -207,20 +209,20 @@ func TestCallbackErrors(t *testing.T) {
 			t.Errorf("%s: got %q and %v, want %v %s", row.query, code, err, row.want, row.text)
 		}
 	}
-	// A server that must name itself cannot be believed by one who does not know its name.
+	// With IssuerInCallback the issuer must be known.
 	flow.Server.Issuer = ""
 	if _, err := flow.Callback(url.Values{"code": {"c"}, "state": {"s"}, "iss": {srv.URL}}, "s"); !errors.Is(err, grant.ErrIssuerMismatch) {
 		t.Errorf("IssuerInCallback without Issuer: got %v, want ErrIssuerMismatch", err)
 	}
 }
 
-// A code that has outlived its minute, or that was spent, is an error of its own.
+// An expired code is ErrCodeExpired.
 func TestCodeThatExpired(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv, server := start(t, bearertest.Config{Clients: []bearertest.Client{{ID: "app"}}})
 		flow := grant.AuthorizationCode{Server: server, ClientID: "app", RedirectURL: "https://app.test/callback"}
 		verifier := oauth2.GenerateVerifier()
-		address, _ := flow.AuthCodeURL("s", verifier)
+		address, _ := flow.AuthCodeURL(t.Context(), "s", verifier)
 		code, err := flow.Callback(browse(t, srv, address), "s")
 		if err != nil {
 			t.Fatal(err)
@@ -264,7 +266,7 @@ func TestRevoke(t *testing.T) {
 	}
 }
 
-// A client revokes a token that it got in its own name, with the secret that got it.
+// A client revokes a token of its own, with the secret that it got it with.
 func TestRevokeOfTheClientsOwnToken(t *testing.T) {
 	srv, server := start(t, bearertest.Config{})
 	own := grant.ClientCredentials{Server: server, Auth: grant.Basic{ID: "client", Secret: "secret"}}
@@ -284,8 +286,8 @@ func TestRevokeOfTheClientsOwnToken(t *testing.T) {
 	}
 }
 
-// Each client authentication is accepted, twice in a row and after a retry: a jti is never sent
-// twice, or the server would refuse it.
+// Each client authentication is accepted, twice in a row and after a retry. The
+// server would refuse a jti that it has seen.
 func TestClientAuthentication(t *testing.T) {
 	rsaKey, _ := rsa.GenerateKey(rand.Reader, 2048)
 	ecKey, _ := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
@@ -390,7 +392,7 @@ func TestJWTBearer(t *testing.T) {
 		assertion := grant.JWT{Issuer: "issuer", Subject: "service", Audience: srv.URL, Key: grant.SigningKey{Signer: key}}
 		source := grant.JWTBearer{Server: server, Auth: grant.Basic{ID: "client", Secret: "secret"}, Assertion: assertion.Sign, Scopes: []string{"a"}}
 		srv.Fault(bearertest.TokenEndpoint, bearertest.Fault{Processed: true, Status: 502})
-		token, err := source.Token(t.Context()) // the second attempt has a jti of its own
+		token, err := source.Token(t.Context()) // the second attempt has a new jti
 		if err != nil || token.Extra("scope") != "a" {
 			t.Errorf("got %v, want a token with scope a", err)
 		}
@@ -400,7 +402,7 @@ func TestJWTBearer(t *testing.T) {
 			want      string
 		}{
 			{nil, "JWTBearer.Assertion is nil"},
-			{func(context.Context) (string, error) { return "", nil }, "JWTBearer.Assertion gave an empty token"},
+			{func(context.Context) (string, error) { return "", nil }, "JWTBearer.Assertion returned an empty token"},
 			{func(context.Context) (string, error) { return "", errors.New("no key") }, "JWTBearer.Assertion: no key"},
 			{grant.JWT{Audience: "a"}.Sign, "JWT.Issuer or JWT.Audience is empty"},
 			{grant.JWT{Issuer: "i", Audience: "a"}.Sign, "JWT.Key.Signer is nil"},

@@ -15,34 +15,35 @@ import (
 	"github.com/go-jose/go-jose/v4/jwt"
 )
 
-// assertionLifetime is short, for an assertion is used at once; it covers clocks that differ.
+// assertionLifetime is short, since an assertion is used at once. It allows for
+// clocks that differ.
 const assertionLifetime = time.Minute
 
-// SigningKey is a private key that signs assertions. It does not show itself when printed.
+// SigningKey is a private key that signs assertions. When printed, it does not
+// show the key.
 type SigningKey struct {
-	Signer    crypto.Signer `json:"-"` // RSA, ECDSA or Ed25519; may be a hardware key's. Required
-	ID        string        // the kid header, by which the server finds the public key; may be empty
-	Algorithm string        // empty: RS256, ES256, ES384, ES512 or EdDSA, as the key is
+	Signer    crypto.Signer `json:"-"` // RSA, ECDSA or Ed25519; required
+	ID        string        // the kid header, if the server wants one
+	Algorithm string        // empty: RS256, ES256/384/512 or EdDSA, by the key
 }
 
-// Format is for fmt: the key itself is never printed.
+// Format implements [fmt.Formatter]. It never prints the key.
 func (k SigningKey) Format(w fmt.State, _ rune) {
 	fmt.Fprintf(w, "{Signer:%s ID:%q Algorithm:%q}", redacted, k.ID, k.Algorithm)
 }
 
-// JWT describes a signed assertion about a subject, for [JWTBearer]. Each call of Sign makes a new
-// one, with a jti and times of its own.
+// JWT describes a signed assertion about a subject, for [JWTBearer].
 type JWT struct {
 	Issuer   string         // iss, required
-	Subject  string         // sub: who the token is for; empty: the issuer
-	Audience string         // aud: the authorization server, by its issuer or its token URL. Required
-	Lifetime time.Duration  // until exp; 0 or less is one minute
+	Subject  string         // sub, whom the token is for; empty: Issuer
+	Audience string         // aud, the server's issuer or token URL; required
+	Lifetime time.Duration  // until exp; 0 or less means one minute
 	Claims   map[string]any // further claims
 	Key      SigningKey     // required
 }
 
-// Sign gives a new assertion. It may be called at the same time by any number of goroutines, if
-// the key's Sign may.
+// Sign returns a new assertion, with its own jti and times. It is safe for
+// concurrent use if the key's Sign method is.
 func (j JWT) Sign(context.Context) (string, error) {
 	if j.Issuer == "" || j.Audience == "" {
 		return "", errors.New("grant: JWT.Issuer or JWT.Audience is empty; set both")
@@ -75,8 +76,8 @@ func (k SigningKey) sign(claims map[string]any) (assertion string, err error) {
 	if k.Signer == nil {
 		return "", errors.New("Key.Signer is nil; set it to the private key")
 	}
-	// The standard library's keys panic where they are nil pointers or incomplete. What they say
-	// then is not repeated: it is about the key.
+	// The standard library's keys panic if they are nil or incomplete. What
+	// they say then is not repeated: it may be about the key.
 	defer func() {
 		if recover() != nil {
 			assertion, err = "", fmt.Errorf("Key.Signer is a nil or broken %T; set it to the private key", k.Signer)
@@ -98,9 +99,9 @@ func (k SigningKey) sign(claims map[string]any) (assertion string, err error) {
 	return token, nil
 }
 
-// salted is a key whose PS256 and its like have a salt as long as the hash (RFC 7518 section 3.5).
-// go-jose leaves the length to the key, which then makes it as long as it can, and strict servers
-// refuse that.
+// salted is a key whose PSS salt is as long as the hash (RFC 7518 section 3.5).
+// go-jose leaves the length to the key, which takes the longest salt, and
+// strict servers refuse that.
 type salted struct{ crypto.Signer }
 
 func (s salted) Sign(random io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {

@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// RFC 7518 section 3.5: the salt is as long as the hash. Go's own default is longer, and servers
-// that hold to the RFC refuse it.
+// RFC 7518 section 3.5: the salt is as long as the hash. Go's default is longer,
+// and strict servers refuse it.
 func TestPSSHasTheSaltOfTheRFC(t *testing.T) {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {

@@ -10,25 +10,30 @@ import (
 	"golang.org/x/oauth2"
 )
 
-// JWTBearer trades an assertion for a token (RFC 7523 section 2.1), as service accounts do. It is
-// a bearer.Source.
+// JWTBearer exchanges an assertion for a token (RFC 7523 section 2.1), as
+// service accounts do. It is a bearer.Source.
 type JWTBearer struct {
-	Server Server     // TokenURL is required
-	Auth   ClientAuth // nil: the assertion alone, where the server wants no client authentication
+	Server Server // TokenURL is required
 
-	// Assertion gives the JWT, such as [JWT.Sign] does or a platform that issues one. It is called
-	// for every attempt, since a server may refuse one that it has seen. Required.
+	// Auth authenticates the client. Nil: the assertion alone, for servers
+	// that require no client authentication.
+	Auth ClientAuth
+
+	// Assertion returns the JWT: [JWT.Sign], or a func that asks a platform
+	// for one. It is called for every attempt, since a server may refuse an
+	// assertion that it has seen. Required.
 	Assertion func(context.Context) (string, error)
 
-	Scopes   []string   // empty: what the server gives by default
-	Audience string     // for servers that want to know what the token is for
+	Scopes   []string   // empty: the server's default
+	Audience string     // whom the token is for, if the server asks
 	Resource []string   // the same by RFC 8707: absolute URLs
-	Params   url.Values // further parameters
+	Params   url.Values // further ones; one that a field sets is an error
 }
 
-// Token asks for a new token. A refusal is an [*Error].
+// Token requests a new token. A refusal is an [*Error].
 func (j JWTBearer) Token(ctx context.Context) (*oauth2.Token, error) {
-	params, err := target{j.Scopes, j.Audience, j.Resource, j.Params}.params("urn:ietf:params:oauth:grant-type:jwt-bearer")
+	t := target{j.Scopes, j.Audience, j.Resource, further{field: "JWTBearer.Params", params: j.Params}}
+	params, err := t.params("urn:ietf:params:oauth:grant-type:jwt-bearer")
 	if err != nil {
 		return nil, err
 	}
@@ -37,8 +42,8 @@ func (j JWTBearer) Token(ctx context.Context) (*oauth2.Token, error) {
 	}}, params, "")
 }
 
-// also is a ClientAuth that adds more to each attempt than the client's credentials: what is asked
-// for each attempt, but belongs to the grant.
+// also is a ClientAuth that adds to each attempt what belongs to the grant but
+// has to be new each time, such as an assertion.
 type also struct {
 	auth ClientAuth // may be nil
 	more func(context.Context, *Request) error
@@ -56,24 +61,25 @@ func (a also) Authenticate(ctx context.Context, r *Request) error {
 
 func (a also) transport() http.RoundTripper { return ownTransport(a.auth) }
 
-// ask sets a parameter to what the func in the named field gives.
+// ask sets a parameter to what the func in the named field returns.
 func (r *Request) ask(ctx context.Context, param, field string, f func(context.Context) (string, error)) error {
 	if f == nil {
-		return errors.New(field + " is nil; set it to a func that gives the token")
+		return errors.New(field + " is nil; set it to a func that returns the token")
 	}
 	token, err := f(ctx)
 	if err != nil {
 		return &fieldError{field, err}
 	}
 	if token == "" {
-		return errors.New(field + " gave an empty token")
+		return errors.New(field + " returned an empty token")
 	}
 	r.Params.Set(param, token)
 	return nil
 }
 
-// fieldError is the error of a func of the caller's. It may be one of this package's, if one grant
-// feeds another; then the prefix stands once nevertheless.
+// fieldError is the error of a func in one of the caller's fields. It may be an
+// error of this package, if one grant feeds another; the prefix stands once
+// nevertheless.
 type fieldError struct {
 	field string
 	cause error

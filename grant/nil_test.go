@@ -20,7 +20,7 @@ func TestNilPointerIsNamed(t *testing.T) {
 		_, err = TokenExchange{Server: s, Auth: auth, Subject: assertion}.Token(t.Context())
 		wantText(t, err, "Auth is a nil *grant.")
 		flow := AuthorizationCode{Server: s, Auth: auth}
-		_, err = flow.AuthCodeURL("state", oauth2.GenerateVerifier())
+		_, err = flow.AuthCodeURL(t.Context(), "state", oauth2.GenerateVerifier())
 		wantText(t, err, "AuthorizationCode.Auth is a nil *grant.")
 		_, err = flow.Refresh(t.Context(), &oauth2.Token{RefreshToken: "rt-1"})
 		wantText(t, err, "AuthorizationCode.Auth is a nil *grant.")

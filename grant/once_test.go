@@ -72,7 +72,7 @@ func TestMaybeSpent(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			s, _ := serve(t, func(int, *http.Request, url.Values) (*http.Response, error) { return row.answer() })
-			_, err := s.refresh(t.Context(), basic, &oauth2.Token{RefreshToken: "refresh"}, nil)
+			_, err := s.refresh(t.Context(), basic, &oauth2.Token{RefreshToken: "refresh"}, target{})
 			var e interface {
 				error
 				MaybeSpent() bool

@@ -2,39 +2,73 @@ package grant
 
 import (
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
+
+	"golang.org/x/oauth2"
 )
 
-// reserved are the parameters that have fields, or that a grant or a ClientAuth sets. One of them
-// in Params would either be overwritten in silence or overwrite what the fields say.
-var reserved = []string{
-	"grant_type", "response_type", "client_id", "client_secret", "client_assertion", "client_assertion_type",
-	"scope", "audience", "resource", "redirect_uri", "state", "code", "code_verifier", "code_challenge",
-	"code_challenge_method", "refresh_token", "assertion", "device_code", "token", "token_type_hint",
-	"subject_token", "subject_token_type", "actor_token", "actor_token_type", "requested_token_type",
+// setBy maps parameters to what sets them: a field, a grant or a ClientAuth.
+// One of them among the further parameters would silently replace what the
+// fields say, or be replaced.
+var setBy = map[string]string{
+	"scope": "Scopes", "audience": "Audience", "resource": "Resource", "redirect_uri": "RedirectURL",
+	"client_id": "Auth", "client_secret": "Auth", "client_assertion": "Auth", "client_assertion_type": "Auth",
+	"grant_type": "the grant", "response_type": "the grant", "state": "AuthCodeURL", "code": "Exchange",
+	"code_verifier": "PKCE", "code_challenge": "PKCE", "code_challenge_method": "PKCE",
+	"refresh_token": "Refresh", "device_code": "Wait", "token": "Revoke", "token_type_hint": "Revoke",
+	"assertion": "Assertion", "subject_token": "Subject", "subject_token_type": "SubjectType",
+	"actor_token": "Actor", "actor_token_type": "ActorType", "requested_token_type": "RequestedType",
 }
 
-// target is what the fields of a grant say that the token is for.
+// Where the token requests that follow the user's consent differ from setBy;
+// "" is for a parameter that no field sets there.
+var (
+	setByInExchange = map[string]string{"scope": "", "audience": ""}
+	setByInRefresh  = map[string]string{"scope": "RefreshScopes", "audience": ""}
+)
+
+// further are the parameters of a request that have no field.
+type further struct {
+	field  string // the field that holds them, for errors
+	params url.Values
+	setBy  map[string]string // what differs from setBy in this request
+}
+
+func (f further) check() error {
+	for _, name := range slices.Sorted(maps.Keys(f.params)) {
+		by, ok := f.setBy[name]
+		if !ok {
+			by = setBy[name]
+		}
+		if by != "" {
+			return fmt.Errorf("grant: %s has %q, which %s sets; remove it", f.field, name, by)
+		}
+	}
+	return nil
+}
+
+// target is what the fields of a grant say about the token that it asks for.
 type target struct {
 	scopes   []string
 	audience string
 	resource []string
-	extra    url.Values
+	further  further
 }
 
-// params gives the parameters of a request with that target, in a map of the caller's own.
+// params returns the parameters of a token request, in a new map.
 func (t target) params(grantType string) (url.Values, error) {
 	params := url.Values{"grant_type": {grantType}}
 	return params, t.add(params)
 }
 
 func (t target) add(params url.Values) error {
-	for name, values := range t.extra {
-		if slices.Contains(reserved, name) {
-			return fmt.Errorf("grant: Params has %q, which is set by a field; remove it", name)
-		}
+	if err := t.further.check(); err != nil {
+		return err
+	}
+	for name, values := range t.further.params {
 		params[name] = slices.Clone(values)
 	}
 	if len(t.scopes) > 0 {
@@ -47,4 +81,16 @@ func (t target) add(params url.Values) error {
 		params["resource"] = slices.Clone(t.resource)
 	}
 	return nil
+}
+
+// granted returns the scopes of a refresh: the granted ones if the server named
+// them, else the requested ones. More than was granted would be refused
+// (RFC 6749 section 6).
+func granted(prev *oauth2.Token, requested []string) []string {
+	if prev != nil {
+		if scope, _ := prev.Extra("scope").(string); scope != "" {
+			return []string{scope}
+		}
+	}
+	return requested
 }

@@ -25,14 +25,15 @@ func (s Server) redeem(ctx context.Context, auth ClientAuth, params url.Values, 
 }
 
 // refresh redeems prev's refresh token, for every grant that can have one.
-func (s Server) refresh(ctx context.Context, auth ClientAuth, prev *oauth2.Token, resource []string) (*oauth2.Token, error) {
+func (s Server) refresh(ctx context.Context, auth ClientAuth, prev *oauth2.Token, t target) (*oauth2.Token, error) {
 	if prev == nil || prev.RefreshToken == "" {
 		return nil, fmt.Errorf("%w, as there is no refresh token", ErrLoginRequired)
 	}
-	params := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {prev.RefreshToken}}
-	if len(resource) > 0 {
-		params["resource"] = resource
+	params, err := t.params("refresh_token")
+	if err != nil {
+		return nil, err
 	}
+	params.Set("refresh_token", prev.RefreshToken)
 	token, err := s.redeem(ctx, auth, params, "refresh token")
 	if err != nil {
 		return nil, meaning(err, "invalid_grant",

@@ -8,33 +8,43 @@ import (
 	"golang.org/x/oauth2"
 )
 
-// accessTokenType is the type of a token that is an access token (RFC 8693 section 3).
+// accessTokenType is the type of an access token (RFC 8693 section 3).
 const accessTokenType = "urn:ietf:params:oauth:token-type:access_token"
 
-// TokenExchange trades one token for another: for another audience, with fewer rights, or in
-// somebody's name (RFC 8693). It is a bearer.Source. The token's Extra("issued_token_type") says
-// what came; its TokenType is "N_A" if that is no access token, and then it must not be put into a
-// header.
+// TokenExchange exchanges one token for another: for another audience, with
+// fewer rights, or to act for someone else (RFC 8693). It is a bearer.Source.
+//
+// The new token's Extra("issued_token_type") is its type. If it is not an
+// access token, its TokenType is "N_A", and it must not be sent in a header.
 type TokenExchange struct {
-	Server Server     // TokenURL is required
-	Auth   ClientAuth // nil: none, where the server wants no client authentication
+	Server Server // TokenURL is required
 
-	Subject     func(context.Context) (string, error) // the token of whom it is about; asked for each attempt. Required
-	SubjectType string                                // its type, a URN of RFC 8693 section 3; empty: an access token's
+	// Auth authenticates the client. Nil: none, for servers that require no
+	// client authentication.
+	Auth ClientAuth
 
-	Actor     func(context.Context) (string, error) // the token of who acts for the subject; nil: nobody
-	ActorType string                                // its type; empty: an access token's
+	// Subject returns the token of the party that the request is about. It is
+	// called for every attempt. Required. SubjectType is the token's type, a
+	// URN of RFC 8693 section 3; empty means an access token.
+	Subject     func(context.Context) (string, error)
+	SubjectType string
+
+	// Actor returns the token of the party that acts for the subject. Nil: no
+	// actor. ActorType is its type; empty means an access token.
+	Actor     func(context.Context) (string, error)
+	ActorType string
 
 	RequestedType string     // empty: the server chooses
-	Scopes        []string   // empty: what the server gives by default
-	Audience      string     // the service that the token is for, by a name that the server knows
+	Scopes        []string   // empty: the server's default
+	Audience      string     // the service that the token is for, by name
 	Resource      []string   // the same, as absolute URLs
-	Params        url.Values // further parameters
+	Params        url.Values // further ones; one that a field sets is an error
 }
 
-// Token asks for a new token. A refusal is an [*Error].
+// Token requests a new token. A refusal is an [*Error].
 func (x TokenExchange) Token(ctx context.Context) (*oauth2.Token, error) {
-	params, err := target{x.Scopes, x.Audience, x.Resource, x.Params}.params("urn:ietf:params:oauth:grant-type:token-exchange")
+	t := target{x.Scopes, x.Audience, x.Resource, further{field: "TokenExchange.Params", params: x.Params}}
+	params, err := t.params("urn:ietf:params:oauth:grant-type:token-exchange")
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package login
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -20,7 +21,7 @@ type clientFlow struct {
 	authURL, clientID string
 }
 
-func (f clientFlow) AuthCodeURL(state, _ string) (string, error) {
+func (f clientFlow) AuthCodeURL(_ context.Context, state, _ string) (string, error) {
 	query := url.Values{"client_id": {f.clientID}, "redirect_uri": {f.redirectURL}, "state": {state}}
 	return f.authURL + query.Encode(), nil
 }

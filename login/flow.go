@@ -17,7 +17,7 @@ import (
 // client and the redirect URL with those that the login began with. It sends
 // the browser only to the URL that was made for the start of the login.
 type Flow interface {
-	AuthCodeURL(state, verifier string) (string, error)
+	AuthCodeURL(ctx context.Context, state, verifier string) (string, error)
 	Callback(query url.Values, state string) (code string, err error)
 	Exchange(ctx context.Context, code, verifier string) (*oauth2.Token, error)
 }

@@ -161,7 +161,7 @@ func (s *site) start(w http.ResponseWriter, r *http.Request) error {
 		return &setupError{"a callback came to a path other than that of Handler.RedirectURL; mount the Handler there, without http.StripPrefix"}
 	}
 	state, verifier := rand.Text(), oauth2.GenerateVerifier()
-	authURL, bound, err := s.authURL(state, verifier)
+	authURL, bound, err := s.authURL(r.Context(), state, verifier)
 	if err != nil {
 		return err
 	}
@@ -182,7 +182,7 @@ func (s *site) callback(w http.ResponseWriter, r *http.Request) (*oauth2.Token, 
 	}
 	// Only the grant knows its server and client. The URL is not used, so the
 	// login's own verifier, which is still sealed, is not needed.
-	_, bound, err := s.authURL(state, oauth2.GenerateVerifier())
+	_, bound, err := s.authURL(r.Context(), state, oauth2.GenerateVerifier())
 	if err != nil {
 		return nil, r, err
 	}
@@ -204,8 +204,8 @@ func (s *site) callback(w http.ResponseWriter, r *http.Request) (*oauth2.Token, 
 
 // authURL returns the URL to send the browser to, and what the login is bound
 // to.
-func (s *site) authURL(state, verifier string) (authURL, bound string, err error) {
-	authURL, err = s.flow.AuthCodeURL(state, verifier)
+func (s *site) authURL(ctx context.Context, state, verifier string) (authURL, bound string, err error) {
+	authURL, err = s.flow.AuthCodeURL(ctx, state, verifier)
 	if err != nil {
 		return "", "", err
 	}

@@ -40,7 +40,7 @@ type fakeFlow struct {
 	exchange    func(code, verifier string) (*oauth2.Token, error) // nil: a token
 }
 
-func (f fakeFlow) AuthCodeURL(state, verifier string) (string, error) {
+func (f fakeFlow) AuthCodeURL(_ context.Context, state, verifier string) (string, error) {
 	return f.redirectURL + "?code=" + verifier + "&state=" + state, nil
 }
 

@@ -83,7 +83,7 @@ func (l Loopback) Login(ctx context.Context) (*oauth2.Token, error) {
 	if flow == nil {
 		return nil, errors.New("login: Loopback.Flow returned nil; return the grant")
 	}
-	authURL, err := flow.AuthCodeURL(state, verifier)
+	authURL, err := flow.AuthCodeURL(ctx, state, verifier)
 	if err != nil {
 		return nil, err
 	}

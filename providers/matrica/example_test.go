@@ -1,6 +1,7 @@
 package matrica_test
 
 import (
+	"context"
 	"fmt"
 	"net/url"
 
@@ -17,7 +18,7 @@ func ExampleApp_User() {
 		RedirectURL: "https://app.example.com/callback",
 	}.User()
 	verifier := oauth2.GenerateVerifier()
-	address, err := user.AuthCodeURL("random-state", verifier)
+	address, err := user.AuthCodeURL(context.Background(), "random-state", verifier)
 	if err != nil {
 		fmt.Println(err)
 		return

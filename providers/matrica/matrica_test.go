@@ -40,7 +40,7 @@ func start(t *testing.T, client bearertest.Client, consent bearertest.Consent) (
 func login(t *testing.T, srv *bearertest.Server, user grant.AuthorizationCode) (code, verifier string, err error) {
 	t.Helper()
 	verifier = oauth2.GenerateVerifier()
-	address, err := user.AuthCodeURL("the-state", verifier)
+	address, err := user.AuthCodeURL(t.Context(), "the-state", verifier)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -35,7 +35,7 @@ func TestUserFromLoginToRevocation(t *testing.T) {
 	srv, server := start(t)
 	user := metafy.App{ClientID: "id", ClientSecret: secret, RedirectURL: "https://app.test/callback", Scopes: []string{"a", "b"}, Server: server}.User()
 	verifier := oauth2.GenerateVerifier()
-	address, err := user.AuthCodeURL("the-state", verifier)
+	address, err := user.AuthCodeURL(t.Context(), "the-state", verifier)
 	if err != nil {
 		t.Fatal(err)
 	}

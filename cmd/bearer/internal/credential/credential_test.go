@@ -100,8 +100,8 @@ func TestPresetsSendWhatTheProvidersPackagesSend(t *testing.T) {
 		flow := one.preset.Code(secret, redirect)
 		flow.Server = at
 		ctx, verifier, prev := t.Context(), oauth2.GenerateVerifier(), &oauth2.Token{RefreshToken: "refresh"}
-		got, err := flow.AuthCodeURL("state", verifier)
-		if want, wantErr := one.user.AuthCodeURL("state", verifier); got != want || err != nil || wantErr != nil {
+		got, err := flow.AuthCodeURL(ctx, "state", verifier)
+		if want, wantErr := one.user.AuthCodeURL(ctx, "state", verifier); got != want || err != nil || wantErr != nil {
 			t.Errorf("%s: the page: got %q (%v), want %q (%v)", name, got, err, want, wantErr)
 		}
 		compare(name+": exchange",
