@@ -10,31 +10,43 @@ import (
 	"strings"
 )
 
-// ClientAuth proves to the server who the client is (RFC 6749 section 2.3). [Basic], [Post] and
-// [None] are the common ones. There is no probing: which one a server wants is in its
-// documentation, and a wrong guess costs an attempt and hides the first error.
+// ClientAuth authenticates the client to the server (RFC 6749 section 2.3).
+// [Basic], [Post] and [None] are the common ones. There is no probing: the
+// server's documentation says which one it wants, and a wrong guess costs an
+// attempt and hides the first error.
+//
+// A ClientAuth may also have a method
+//
+//	Public() bool
+//
+// that reports whether the client is public (RFC 6749 section 2.1), which means
+// that it proves nothing to the server. All of this package have it. A client
+// whose ClientAuth does not have it is taken for public, and so must use PKCE:
+// see [AuthorizationCode].
 type ClientAuth interface {
-	// Authenticate adds the client's credentials to r. It is called anew for every attempt, a
-	// retry too, and at the same time by any number of goroutines. An error ends the exchange,
-	// and is given to the caller with "grant: " before it.
+	// Authenticate adds the client's credentials to r. It is called for every
+	// attempt, including retries, and must be safe for concurrent use. An
+	// error ends the exchange and is returned to the caller, after "grant: ".
 	Authenticate(ctx context.Context, r *Request) error
 }
 
-// Request is one attempt that is about to be sent. A [ClientAuth] adds to Header or Params. It does
-// not show what it carries when printed.
+// Request is an attempt that is about to be sent. A [ClientAuth] adds to Header
+// or Params. When printed, it does not show what it carries.
 type Request struct {
 	Server Server      // whom it goes to
 	URL    string      // the endpoint, one of Server's
 	Header http.Header // never nil
 	Params url.Values  // the parameters of the body, never nil
 
-	superseded func(context.Context) bool // see [Error.Superseded]; nil if the secret is fixed
+	// superseded is for [Error.Superseded]; nil if the secret is fixed.
+	superseded func(context.Context) bool
 }
 
-// Format is for fmt: it shows where the request goes, without the query, and nothing that it carries.
+// Format implements [fmt.Formatter]. It shows where the request goes, without
+// the query, and nothing that the request carries.
 func (r Request) Format(w fmt.State, _ rune) { fmt.Fprintf(w, "{URL:%q}", r.shown()) }
 
-// MarshalText is for JSON and slog, as Format is for fmt.
+// MarshalText is for JSON and slog what Format is for fmt.
 func (r Request) MarshalText() ([]byte, error) { return []byte(r.shown()), nil }
 
 func (r Request) shown() string {
@@ -42,13 +54,20 @@ func (r Request) shown() string {
 	return address
 }
 
-// Basic sends the client's id and secret in the Authorization header, both form-encoded first,
-// as RFC 6749 section 2.3.1 says.
+// Basic sends the client's id and secret in the Authorization header. Both are
+// form-encoded first, as RFC 6749 section 2.3.1 requires.
 type Basic struct {
-	ID         string                                // the client's id, required
-	Secret     Secret                                // exactly one of Secret and SecretFunc is set
-	SecretFunc func(context.Context) (string, error) // asked for each attempt, so a rotated secret needs no restart
-	Raw        bool                                  // do not form-encode, for servers that do not decode
+	ID string // the client's id, required
+
+	// Exactly one of Secret, SecretFunc and NoSecret is set. SecretFunc is
+	// called for every attempt, so a rotated secret needs no restart. NoSecret
+	// sends an empty secret, which some servers want of a public client; most
+	// want [None].
+	Secret     Secret
+	SecretFunc func(context.Context) (string, error)
+	NoSecret   bool
+
+	Raw bool // do not form-encode, for servers that do not decode
 }
 
 // Authenticate implements [ClientAuth].
@@ -57,7 +76,7 @@ func (b Basic) Authenticate(ctx context.Context, r *Request) error {
 	if err != nil {
 		return err
 	}
-	secret, err := r.secret(ctx, "Basic", b.Secret, b.SecretFunc)
+	secret, err := b.secret(ctx, r)
 	if err != nil {
 		return err
 	}
@@ -71,12 +90,25 @@ func (b Basic) Authenticate(ctx context.Context, r *Request) error {
 	return nil
 }
 
-// Post sends the client's id and secret as parameters of the body. RFC 6749 section 2.3.1 has
-// it only for servers that cannot do [Basic].
+func (b Basic) secret(ctx context.Context, r *Request) (string, error) {
+	switch {
+	case b.NoSecret && (b.Secret != "" || b.SecretFunc != nil):
+		return "", errors.New("Basic.NoSecret is set, and so is Basic.Secret or Basic.SecretFunc; set one")
+	case b.NoSecret:
+		return "", nil
+	}
+	return r.secret(ctx, "Basic", b.Secret, b.SecretFunc, "if the server wants an empty secret, set Basic.NoSecret")
+}
+
+// Post sends the client's id and secret as parameters of the body. RFC 6749
+// section 2.3.1 has it only for clients that cannot use [Basic].
 type Post struct {
-	ID         string                                // the client's id, required
-	Secret     Secret                                // exactly one of Secret and SecretFunc is set
-	SecretFunc func(context.Context) (string, error) // asked for each attempt, so a rotated secret needs no restart
+	ID string // the client's id, required
+
+	// Exactly one of Secret and SecretFunc is set. SecretFunc is called for
+	// every attempt, so a rotated secret needs no restart.
+	Secret     Secret
+	SecretFunc func(context.Context) (string, error)
 }
 
 // Authenticate implements [ClientAuth].
@@ -85,7 +117,7 @@ func (p Post) Authenticate(ctx context.Context, r *Request) error {
 	if err != nil {
 		return err
 	}
-	secret, err := r.secret(ctx, "Post", p.Secret, p.SecretFunc)
+	secret, err := r.secret(ctx, "Post", p.Secret, p.SecretFunc, "if the client has none, use None")
 	if err != nil {
 		return err
 	}
@@ -94,8 +126,9 @@ func (p Post) Authenticate(ctx context.Context, r *Request) error {
 	return nil
 }
 
-// None sends the client's id and proves nothing: for public clients (RFC 6749 section 2.1), such
-// as a program on a user's machine, which could not keep a secret.
+// None sends the client's id and proves nothing. It is for public clients
+// (RFC 6749 section 2.1), such as a program on a user's machine, which cannot
+// keep a secret.
 type None struct {
 	ID string // the client's id, required
 }
@@ -117,15 +150,16 @@ func clientID(kind, id string) (string, error) {
 	return id, nil
 }
 
-// secret gives the secret of this attempt. When it comes from a func, the request remembers how
-// to tell whether it has been rotated since. For that a hash is enough, so that an error, which
-// may live long and be passed round, does not keep the secret alive.
-func (r *Request) secret(ctx context.Context, kind string, fixed Secret, ask func(context.Context) (string, error)) (string, error) {
+// secret returns the secret of this attempt; without is what to do if there is
+// none. If the secret comes from a func, the request remembers how to tell
+// whether it has been rotated since. A hash suffices for that, so that an
+// error, which may live long and be passed on, does not keep the secret.
+func (r *Request) secret(ctx context.Context, kind string, fixed Secret, ask func(context.Context) (string, error), without string) (string, error) {
 	switch {
 	case fixed != "" && ask != nil:
 		return "", fmt.Errorf("%s.Secret and %[1]s.SecretFunc are both set; set one", kind)
 	case fixed == "" && ask == nil:
-		return "", fmt.Errorf("%s.Secret is empty; set it or %[1]s.SecretFunc", kind)
+		return "", fmt.Errorf("%s.Secret is empty; set it or %[1]s.SecretFunc; %s", kind, without)
 	case ask == nil:
 		return string(fixed), nil
 	}
@@ -134,7 +168,7 @@ func (r *Request) secret(ctx context.Context, kind string, fixed Secret, ask fun
 		return "", &fieldError{kind + ".SecretFunc", err}
 	}
 	if secret == "" {
-		return "", fmt.Errorf("%s.SecretFunc gave an empty secret", kind)
+		return "", fmt.Errorf("%s.SecretFunc returned an empty secret", kind)
 	}
 	used := sha256.Sum256([]byte(secret))
 	r.superseded = func(ctx context.Context) bool {
@@ -144,9 +178,28 @@ func (r *Request) secret(ctx context.Context, kind string, fixed Secret, ask fun
 	return secret, nil
 }
 
-// clientID is for the grants, which have to name the client outside of its credentials too.
+// clientID is for the grants, which have to name the client outside of its
+// credentials too.
 func (b Basic) clientID() string           { return b.ID }
 func (p Post) clientID() string            { return p.ID }
 func (n None) clientID() string            { return n.ID }
 func (p PrivateKeyJWT) clientID() string   { return p.ID }
 func (c ClientSecretJWT) clientID() string { return c.ID }
+
+// Public reports whether there is no secret; see [ClientAuth].
+func (b Basic) Public() bool { return b.NoSecret }
+
+// Public returns false; see [ClientAuth].
+func (p Post) Public() bool { return false }
+
+// Public returns true; see [ClientAuth].
+func (n None) Public() bool { return true }
+
+// Public returns false; see [ClientAuth].
+func (p PrivateKeyJWT) Public() bool { return false }
+
+// Public returns false; see [ClientAuth].
+func (c ClientSecretJWT) Public() bool { return false }
+
+// Public returns false; see [ClientAuth].
+func (t *TLS) Public() bool { return false }

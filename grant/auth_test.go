@@ -15,7 +15,7 @@ import (
 	"golang.org/x/oauth2"
 )
 
-// sent gives the one request that auth makes of a client_credentials grant.
+// sent returns the one request that auth makes of a client_credentials grant.
 func sent(t *testing.T, c ClientCredentials) (*http.Request, url.Values) {
 	t.Helper()
 	var (
@@ -53,6 +53,19 @@ func TestBasicIsFormEncoded(t *testing.T) {
 	}
 }
 
+// Some servers want Basic of public clients too, with an empty secret. Such a
+// client proves nothing, so it is public and needs PKCE.
+func TestBasicWithoutASecret(t *testing.T) {
+	auth := Basic{ID: "a b", NoSecret: true}
+	r, _ := sent(t, ClientCredentials{Auth: auth})
+	if id, secret, ok := r.BasicAuth(); !ok || id != "a+b" || secret != "" {
+		t.Errorf("got %q and %q in %q, want the id and an empty secret", id, secret, r.Header.Get("Authorization"))
+	}
+	flow := AuthorizationCode{Server: Server{AuthURL: "https://auth.test/"}, Auth: auth, RedirectURL: "https://app.test/", NoPKCE: true}
+	_, err := flow.AuthCodeURL(t.Context(), "state", "")
+	wantText(t, err, "NoPKCE is set for a public client")
+}
+
 func TestPostAndNoneArePlainParameters(t *testing.T) {
 	r, form := sent(t, ClientCredentials{Auth: Post{ID: "id", Secret: "s3cret"}})
 	if form.Get("client_id") != "id" || form.Get("client_secret") != "s3cret" || r.Header.Get("Authorization") != "" {
@@ -73,11 +86,15 @@ func TestIncompleteCredentialsNameTheField(t *testing.T) {
 	}{
 		{Basic{Secret: "s"}, "Basic.ID is empty"},
 		{Basic{ID: "id"}, "Basic.Secret is empty"},
+		{Basic{ID: "id"}, "set Basic.NoSecret"},
+		{Basic{ID: "id", NoSecret: true, Secret: "s"}, "Basic.NoSecret is set, and so is"},
+		{Basic{ID: "id", NoSecret: true, SecretFunc: ask}, "Basic.NoSecret is set, and so is"},
 		{Basic{ID: "id", Secret: "s", SecretFunc: ask}, "both set"},
-		{Basic{ID: "id", SecretFunc: ask}, "Basic.SecretFunc gave an empty secret"},
+		{Basic{ID: "id", SecretFunc: ask}, "Basic.SecretFunc returned an empty secret"},
 		{Basic{ID: "a:b", Secret: "s", Raw: true}, "Basic.ID has a colon"},
 		{Post{Secret: "s"}, "Post.ID is empty"},
 		{Post{ID: "id"}, "Post.Secret is empty"},
+		{Post{ID: "id"}, "use None"},
 		{Post{ID: "id", SecretFunc: func(context.Context) (string, error) { return "", broken }}, "Post.SecretFunc: vault is sealed"},
 		{None{}, "None.ID is empty"},
 	} {
@@ -90,7 +107,7 @@ func TestIncompleteCredentialsNameTheField(t *testing.T) {
 	}
 }
 
-// G15: a ClientAuth of the caller's that prints what it is given shows nothing of it.
+// G15: a caller's ClientAuth that prints its Request shows no secret.
 func TestRequestDoesNotShowItself(t *testing.T) {
 	r := Request{URL: "https://auth.test/token?key=canary", Header: http.Header{"Authorization": {"canary"}}, Params: url.Values{"code": {"canary"}}}
 	var log bytes.Buffer
@@ -127,7 +144,8 @@ func TestSecretFuncIsAskedForEveryAttempt(t *testing.T) {
 	}
 }
 
-// A secret that can be read no more ends the retries, and what the server said before is kept.
+// A secret that can no longer be read ends the retries, and the error keeps what
+// the server said before.
 func TestSecretFuncThatFailsInBetween(t *testing.T) {
 	sealed := errors.New("vault is sealed")
 	asked := 0

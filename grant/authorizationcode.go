@@ -216,15 +216,24 @@ func (a AuthorizationCode) checkLogin(verifier string) error {
 		return errors.New("grant: AuthorizationCode.RedirectURL is empty; set it to the one that is registered")
 	}
 	if a.NoPKCE {
-		switch a.Auth.(type) {
-		case nil, None, *None:
-			return errors.New("grant: AuthorizationCode.NoPKCE is set for a public client; remove it")
-		}
-		return nil
+		return a.checkConfidential()
 	}
 	const unreserved = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~"
 	if len(verifier) < 43 || len(verifier) > 128 || strings.Trim(verifier, unreserved) != "" {
 		return errors.New("grant: the verifier is not 43 to 128 characters of RFC 7636; use oauth2.GenerateVerifier")
+	}
+	return nil
+}
+
+// checkConfidential refuses a client that needs PKCE. It asks Auth, since a
+// wrapper's type does not show what is inside.
+func (a AuthorizationCode) checkConfidential() error {
+	auth, declared := a.Auth.(interface{ Public() bool })
+	switch {
+	case a.Auth == nil, declared && auth.Public():
+		return errors.New("grant: AuthorizationCode.NoPKCE is set for a public client; remove it")
+	case !declared:
+		return fmt.Errorf("grant: AuthorizationCode.NoPKCE is set and Auth, a %T, has no method Public() bool, so the client is taken for public; remove NoPKCE, or add the method, returning false if the client is confidential", a.Auth)
 	}
 	return nil
 }

@@ -86,6 +86,57 @@ func TestExchangeNeedsWhatTheLoginHad(t *testing.T) {
 	wantText(t, err, "AuthorizationCode.RedirectURL is empty")
 }
 
+// A ClientAuth says itself whether the client is public: the type of a wrapper
+// says nothing. One that does not say is taken for public, which is safe.
+func TestPublicClientNeedsPKCEBehindAnyClientAuth(t *testing.T) {
+	type wrapped struct{ ClientAuth }
+	type embedded struct{ None }
+	type confidential struct {
+		wrapped
+		declared
+	}
+	const removeIt, declareIt = "NoPKCE is set for a public client; remove it", "has no method Public() bool"
+	for _, row := range []struct {
+		auth ClientAuth
+		want string // "" is no error
+	}{
+		{nil, removeIt},
+		{None{ID: "id"}, removeIt},
+		{&None{ID: "id"}, removeIt},
+		{embedded{None{ID: "id"}}, removeIt},
+		{wrapped{None{ID: "id"}}, declareIt},
+		{wrapped{basic}, declareIt},
+		{confidential{wrapped{basic}, false}, ""},
+		{confidential{wrapped{basic}, true}, removeIt},
+		{basic, ""},
+		{&basic, ""},
+		{Post{ID: "id", Secret: "s3cret"}, ""},
+		{PrivateKeyJWT{ID: "id"}, ""},
+		{ClientSecretJWT{ID: "id"}, ""},
+		{&TLS{ID: "id"}, ""},
+	} {
+		s, w := serve(t, always(200, good))
+		flow := AuthorizationCode{Server: s, ClientID: "id", Auth: row.auth, RedirectURL: "https://app.test/", NoPKCE: true}
+		_, err := flow.AuthCodeURL(t.Context(), "s", "")
+		if row.want == "" {
+			if err != nil {
+				t.Errorf("%T: got %v, want no error", row.auth, err)
+			}
+			continue
+		}
+		wantText(t, err, "AuthorizationCode.NoPKCE", row.want)
+		_, err = flow.Exchange(t.Context(), "code", "")
+		wantText(t, err, "AuthorizationCode.NoPKCE", row.want)
+		if n := w.seen.Load(); n != 0 {
+			t.Errorf("%T: got %d requests, want 0", row.auth, n)
+		}
+	}
+}
+
+type declared bool
+
+func (d declared) Public() bool { return bool(d) }
+
 // Whatever comes back: a code only with the right state and issuer, else an
 // error on one line.
 func FuzzCallback(f *testing.F) {

@@ -10,13 +10,14 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// PrivateKeyJWT authenticates with an assertion that the client's private key signs
-// (private_key_jwt, RFC 7523 section 2.2): the server knows only the public key. Each attempt
-// gets an assertion of its own, since a server may refuse one that it has seen.
+// PrivateKeyJWT authenticates with an assertion that the client's private key
+// signs (private_key_jwt, RFC 7523 section 2.2): the server knows only the
+// public key. Each attempt has a new assertion, since a server may refuse one
+// that it has seen.
 type PrivateKeyJWT struct {
 	ID       string     // the client's id, required
 	Key      SigningKey // required
-	Audience string     // whom it is for. Empty: Server.Issuer, or TokenURL if that is empty too
+	Audience string     // empty: Server.Issuer, or TokenURL if that is empty
 }
 
 // Authenticate implements [ClientAuth].
@@ -33,14 +34,19 @@ func (p PrivateKeyJWT) Authenticate(_ context.Context, r *Request) error {
 	return nil
 }
 
-// ClientSecretJWT authenticates with an assertion that the client's secret signs by HMAC-SHA-256
-// (client_secret_jwt, OpenID Connect Core section 9), so that the secret itself is never sent. It
-// needs at least 32 bytes of secret (RFC 7518 section 3.2).
+// ClientSecretJWT authenticates with an assertion that the client's secret
+// signs by HMAC-SHA-256 (client_secret_jwt, OpenID Connect Core section 9), so
+// that the secret itself is never sent. The secret must have at least 32 bytes
+// (RFC 7518 section 3.2).
 type ClientSecretJWT struct {
-	ID         string                                // the client's id, required
-	Secret     Secret                                // exactly one of Secret and SecretFunc is set
-	SecretFunc func(context.Context) (string, error) // asked for each attempt, so a rotated secret needs no restart
-	Audience   string                                // whom it is for. Empty: Server.Issuer, or TokenURL if that is empty too
+	ID string // the client's id, required
+
+	// Exactly one of Secret and SecretFunc is set. SecretFunc is called for
+	// every attempt, so a rotated secret needs no restart.
+	Secret     Secret
+	SecretFunc func(context.Context) (string, error)
+
+	Audience string // empty: Server.Issuer, or TokenURL if that is empty
 }
 
 // Authenticate implements [ClientAuth].
@@ -49,7 +55,7 @@ func (c ClientSecretJWT) Authenticate(ctx context.Context, r *Request) error {
 	if err != nil {
 		return err
 	}
-	secret, err := r.secret(ctx, "ClientSecretJWT", c.Secret, c.SecretFunc)
+	secret, err := r.secret(ctx, "ClientSecretJWT", c.Secret, c.SecretFunc, "the assertion is signed with it")
 	if err != nil {
 		return err
 	}
@@ -64,8 +70,9 @@ func (c ClientSecretJWT) Authenticate(ctx context.Context, r *Request) error {
 	return nil
 }
 
-// clientClaims are those of RFC 7523 section 3. The issuer is the better audience where it is
-// known: an assertion for a URL that a hostile server chose can be used at another one.
+// clientClaims returns the claims of RFC 7523 section 3. The issuer is the
+// better audience if it is known: an assertion for a URL that a hostile server
+// chose can be used at another server.
 func (r *Request) clientClaims(id, audience string) map[string]any {
 	for _, other := range []string{r.Server.Issuer, r.Server.TokenURL, r.URL} {
 		if audience == "" {
