@@ -1,24 +1,28 @@
-// Package grant speaks OAuth 2.0 to an authorization server: it asks for tokens and gives
-// them back as [oauth2.Token].
+// Package grant requests OAuth 2.0 tokens from an authorization server, as
+// [oauth2.Token].
 //
-// A [Server] says where the endpoints are, or finds out by [Server.Discover]. A [ClientAuth] says
-// how the client proves who it is: [Basic], [Post], [None], [PrivateKeyJWT], [ClientSecretJWT] or
-// [TLS]. A grant says what is asked for: [ClientCredentials], [JWTBearer] and [TokenExchange] need
-// no user, [AuthorizationCode] and [Device] do. Each grant is a bearer.Source, and those with a
-// user are bearer.Refreshers too; [ErrLoginRequired] is where only the user can help.
+// A [Server] holds the endpoints; [Server.Discover] finds them. A [ClientAuth]
+// authenticates the client: [Basic], [Post], [None], [PrivateKeyJWT],
+// [ClientSecretJWT] or [TLS]. A grant says what is requested:
+// [ClientCredentials], [JWTBearer] and [TokenExchange] need no user,
+// [AuthorizationCode] and [Device] do. Each grant is a bearer.Source; the last
+// two are bearer.Refreshers too, and return [ErrLoginRequired] when only the
+// user can help. [FromOAuth2Config] and [FromClientCredentialsConfig] convert
+// configurations of golang.org/x/oauth2.
 //
-// All are plain structs: a literal is the configuration, a zero field means the recommended value.
-// One value may be used by any number of goroutines, as long as nobody changes its fields
-// meanwhile.
+// All are plain structs: a literal is the configuration, and a zero field means
+// the recommended value. They are safe for concurrent use as long as no field
+// changes.
 //
-// What every request to an authorization server is given here:
+// Every request to an authorization server has these properties:
 //
-//   - https, or plaintext to this very machine. A redirect is never followed, because a 307
-//     would hand the client's secret to another host.
-//   - A time limit for each attempt, and retries with full jitter that honour Retry-After and
-//     never outlive the context. A grant that can be spent only once is sent again only when the
-//     server cannot have seen it.
-//   - At most 1 MiB of an answer is read, and what it says is checked before it is believed.
-//   - An error says what the server answered ([*Error]) or that it could not be reached, and
-//     never holds a secret. Code that looks for [*oauth2.RetrieveError] finds one.
+//   - It goes by https, or by plaintext to this machine. Redirects are never
+//     followed: a 307 would pass the client's secret to another host.
+//   - Each attempt has a time limit. Retries have full jitter, honour
+//     Retry-After and never outlive the context. A grant that can be used only
+//     once is sent again only if the server cannot have seen it.
+//   - At most 1 MiB of an answer is read, and all of it is checked before use.
+//   - The error says what the server answered ([*Error]) or that it could not
+//     be reached, and never holds a secret. Code that looks for an
+//     [*oauth2.RetrieveError] finds one.
 package grant
