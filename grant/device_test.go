@@ -299,6 +299,23 @@ func TestDeviceWaitCancelledDuringAQuestion(t *testing.T) {
 	})
 }
 
+// A context that ends at the very time of a poll, or between the pause and the
+// request, leaves what the server said before.
+func TestDeviceWaitEndsAtTheTimeOfAPoll(t *testing.T) {
+	for range 50 { // which of the two comes first is left to chance
+		synctest.Test(t, func(t *testing.T) {
+			_, d, prompt := device(t, bearertest.Config{Consent: bearertest.ConsentAsk})
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			defer cancel()
+			_, err := d.Wait(ctx, prompt)
+			var refusal *grant.Error
+			if !errors.Is(err, context.DeadlineExceeded) || !errors.As(err, &refusal) || refusal.Code != "authorization_pending" {
+				t.Fatalf("got %v, want context.DeadlineExceeded and authorization_pending", err)
+			}
+		})
+	}
+}
+
 type transportFunc func(*http.Request) (*http.Response, error)
 
 func (f transportFunc) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
