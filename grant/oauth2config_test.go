@@ -122,7 +122,7 @@ func TestFromClientCredentialsConfigKeepsTheWire(t *testing.T) {
 		if got, want := config.EndpointParams.Encode(), row.params.Encode(); got != want {
 			t.Errorf("%s: got EndpointParams %s, want them unchanged: %s", row.name, got, want)
 		}
-		if row.params["audience"] != nil && len(row.params["audience"]) == 1 && (client.Audience != "aud" || len(client.Resource) != 2 || len(client.Scopes) != 2 || len(client.Params) != 1) {
+		if len(row.params["audience"]) == 1 && (client.Audience != "aud" || len(client.Resource) != 2 || len(client.Scopes) != 2 || len(client.Params) != 1) {
 			t.Errorf("%s: got Audience %q, Resource %q, Scopes %q and Params %q, want the fields set", row.name, client.Audience, client.Resource, client.Scopes, client.Params)
 		}
 	}
