@@ -1,8 +1,11 @@
 package grant
 
 import (
+	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -10,16 +13,21 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"example.com/bearer/internal/oauthcode"
 	"example.com/bearer/internal/retryafter"
 )
 
 const (
-	maxText = 300 // bytes of a server's text in an error: enough for a sentence, not for a page
+	maxText = 300 // bytes of a server's text in an error: room for a sentence, not for a page
 	maxCode = 64
 )
 
-// refusal gives the error that the answer is, nil if it is none: a status other than 2xx, or an
-// error code, which some servers send with 200.
+// transient are the codes that are no refusal. They belong to the protocol, and
+// are shown, as the permanent ones are, whatever the secret is.
+var transient = []string{"server_error", "temporarily_unavailable", "authorization_pending", "slow_down"}
+
+// refusal returns the error that the answer is, nil if it is none: a status
+// other than 2xx, or an error code, which some servers send with 200.
 func (a *answer) refusal() *Error {
 	m, problem := a.members()
 	code, _ := m.text("error")
@@ -27,9 +35,9 @@ func (a *answer) refusal() *Error {
 		return nil
 	}
 	e := a.error("")
-	e.Code = a.quote(code, maxCode)
-	if slices.Contains(permanent, code) {
-		e.Code = code // a word of the protocol, whatever the secret is
+	e.Code = code
+	if !oauthcode.Permanent(code) && !slices.Contains(transient, code) {
+		e.Code = a.quote(code, maxCode)
 	}
 	description, _ := m.text("error_description")
 	e.Description = a.quote(description, maxText)
@@ -40,27 +48,106 @@ func (a *answer) refusal() *Error {
 	}
 	switch {
 	case a.status/100 == 3:
-		e.problem = "it redirects" + a.target() + ", and redirects are not followed, for they would take the secrets along"
+		e.problem = "it redirects" + a.target() + "; redirects are not followed, as they would take secrets along"
 	case code == "" && problem != nil && len(a.body) > 0:
 		e.problem = problem.Error() + " where an OAuth error was expected"
+	}
+	switch {
+	case e.Code == "invalid_client":
+		e.hint = a.clientHint()
+	case code == "" && !e.Temporary():
+		e.hint = "there is no such endpoint; check the URL"
 	}
 	return e
 }
 
-// error makes an error of an answer that no error code describes.
-func (a *answer) error(problem string) *Error {
-	return &Error{Status: a.status, from: a.host, problem: problem, superseded: a.superseded}
+// clientHint returns what to check when the server does not accept the client.
+// It names what was sent, as that is what servers leave out.
+func (a *answer) clientHint() string {
+	switch {
+	case mutualTLS(a.auth) != nil:
+		return "grant.TLS was used; check its ID, and that the server knows the certificate"
+	case a.Params.Has("client_assertion"):
+		hint := "an assertion was sent"
+		if audience := claimedAudience(a.Params.Get("client_assertion")); audience != "" {
+			hint += fmt.Sprintf(" with the audience %q", printable(audience, maxText))
+		}
+		return hint + "; check the key and its ID, and set Audience if the server expects another one, such as its token URL"
+	case a.Params.Has("client_secret"):
+		return "the secret was sent in the body (grant.Post); check ID and Secret, or use grant.Basic if the server wants a header"
+	case strings.HasPrefix(a.Header.Get("Authorization"), "Basic "):
+		return "the secret was sent in a header (grant.Basic); check ID and Secret, or use grant.Post if the server wants it in the body"
+	case a.Params.Has("client_id"):
+		return "no secret was sent; check the client's id, or set Auth if the client is confidential"
+	}
+	return ""
 }
 
-// quote gives the server's text as an error may show it.
+// claimedAudience returns the aud claim of a JWT, "" if it has not exactly one.
+func claimedAudience(assertion string) string {
+	parts := strings.Split(assertion, ".")
+	if len(parts) != 3 {
+		return ""
+	}
+	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
+	if err != nil {
+		return ""
+	}
+	var claims struct {
+		Audience string `json:"aud"`
+	}
+	if json.Unmarshal(payload, &claims) != nil {
+		return ""
+	}
+	return claims.Audience
+}
+
+// unprocessed reports whether the status proves that the server did not act on
+// the request. A 503 alone does not: gateways answer it after an upstream
+// time-out, when the server may have spent what it was sent.
+func (a *answer) unprocessed() bool {
+	if a.status != http.StatusServiceUnavailable {
+		return a.status/100 == 3 || a.status/100 == 4
+	}
+	m, _ := a.members()
+	code, _ := m.text("error")
+	_, asked := retryafter.Parse(a.header, time.Now())
+	return asked || code == "temporarily_unavailable"
+}
+
+// error returns the error for an answer that no error code describes.
+func (a *answer) error(problem string) *Error {
+	return &Error{
+		Status: a.status, from: a.host, endpoint: a.endpoint, contentType: a.contentType(),
+		problem: problem, superseded: a.superseded,
+	}
+}
+
+// contentType returns what the body is. Servers call HTML by other names, and
+// name a type for a body that they do not send.
+func (a *answer) contentType() string {
+	switch body := a.trimmed(); {
+	case len(body) == 0:
+		return ""
+	case body[0] == '<':
+		return "text/html"
+	}
+	return a.quote(a.header.Get("Content-Type"), maxText)
+}
+
+// quote returns text from the server as an error may show it. Only what could
+// be shown is searched for secrets, with a margin for one that is cut in two.
 func (a *answer) quote(text string, max int) string {
+	const margin = 1 << 10
+	text = printable(text, max+margin)
 	if a.repeats(text) {
 		return redacted
 	}
 	return printable(text, max)
 }
 
-// target names the host that a redirect goes to, and no more of the URL, which may hold a secret.
+// target names the host that a redirect goes to, but not the rest of the URL,
+// which may hold a secret.
 func (a *answer) target() string {
 	u, err := url.Parse(a.header.Get("Location"))
 	if err != nil || u.Host == "" {
@@ -69,7 +156,8 @@ func (a *answer) target() string {
 	return fmt.Sprintf(" to %q", a.quote(u.Host, maxText))
 }
 
-// token reads a token answer (RFC 6749 section 5.1). types are allowed token types beside Bearer.
+// token reads a token answer (RFC 6749 section 5.1). types are the token types
+// allowed besides Bearer.
 func (a *answer) token(types ...string) (*oauth2.Token, error) {
 	if e := a.refusal(); e != nil {
 		return nil, e
@@ -88,7 +176,8 @@ func (a *answer) token(types ...string) (*oauth2.Token, error) {
 	return t, nil
 }
 
-// known are the members of a token answer that a Token has fields for. The others are its extras.
+// known are the members of a token answer that Token has fields for. The others
+// become its extras.
 var known = []string{"access_token", "token_type", "refresh_token", "expires_in"}
 
 func (m members) token(sent time.Time, types []string) (*oauth2.Token, error) {
@@ -113,7 +202,8 @@ func (m members) token(sent time.Time, types []string) (*oauth2.Token, error) {
 	}
 	t := &oauth2.Token{AccessToken: access, TokenType: kind, RefreshToken: refresh}
 	if lifetime > 0 {
-		// With the monotonic clock's reading, so that a change of the wall clock can be seen.
+		// With the reading of the monotonic clock, so that a change of the wall
+		// clock can be noticed.
 		t.Expiry = sent.Add(lifetime)
 		t.ExpiresIn = int64(lifetime / time.Second)
 	}
@@ -123,23 +213,24 @@ func (m members) token(sent time.Time, types []string) (*oauth2.Token, error) {
 	return t, nil
 }
 
-// checkAccessToken refuses a token that cannot stand in a header: RFC 6750 section 2.1 has no
-// space in it and nothing beyond ASCII. The error does not show it.
+// checkAccessToken rejects a token that cannot be sent in a header: RFC 6750
+// section 2.1 allows neither spaces nor anything beyond ASCII. The error does
+// not show the token.
 func checkAccessToken(token string) error {
 	if token == "" {
-		return fmt.Errorf("access_token is missing")
+		return errors.New("access_token is missing")
 	}
 	for i := range len(token) {
 		if c := token[i]; c <= ' ' || c >= 0x7f {
-			return fmt.Errorf("access_token has a byte at position %d that cannot stand in a header", i)
+			return fmt.Errorf("access_token has a byte at position %d that cannot be sent in a header", i)
 		}
 	}
 	return nil
 }
 
-// tokenType gives the kind of token, which is Bearer unless one of types is allowed too. Another
-// kind needs more than a header, so to send it would be wrong (RFC 6749 section 7.1). Servers
-// leave it out, and write it in any case.
+// tokenType returns the token type, which must be Bearer or one of types. A
+// client must not use a token of a type that it does not understand (RFC 6749
+// section 7.1). Servers omit the type, and write it in either case.
 func (m members) tokenType(types []string) (string, error) {
 	kind, err := m.text("token_type")
 	if err != nil {
@@ -155,13 +246,14 @@ func (m members) tokenType(types []string) (string, error) {
 	}
 	for _, other := range []string{"DPoP", "mac", "PoP", "N_A", "Basic"} {
 		if strings.EqualFold(kind, other) {
-			return "", fmt.Errorf("token_type is %s, only Bearer can be used", other)
+			return "", fmt.Errorf("token_type is %s; only Bearer is supported", other)
 		}
 	}
-	return "", fmt.Errorf("token_type is not Bearer, only that can be used") // its value could be anything
+	return "", errors.New("token_type is not Bearer, the only one supported") // its value could be anything
 }
 
-// extra gives the members that have no field, as [oauth2.Token.Extra] expects them.
+// extra returns the members that have no field, as [oauth2.Token.Extra] expects
+// them.
 func (m members) extra() map[string]any {
 	extra := map[string]any{}
 	for name, raw := range m {

@@ -62,7 +62,8 @@ func TestExpiresIn(t *testing.T) {
 	}
 }
 
-// Both clocks count for the cache, so Expiry has both. (Inside a bubble there is only one.)
+// Both clocks count for the cache, so Expiry has both. (Inside a bubble there
+// is only one.)
 func TestExpiryKeepsTheMonotonicClock(t *testing.T) {
 	tok, err := fetch(t, 200, good)
 	if err != nil {
@@ -73,7 +74,8 @@ func TestExpiryKeepsTheMonotonicClock(t *testing.T) {
 	}
 }
 
-// Expiry counts from before the attempt that brought the token, so that it is never late.
+// Expiry counts from before the attempt that brought the token, so that it is
+// never late.
 func TestExpiryCountsFromTheAttempt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, w := serve(t, nil)
@@ -106,8 +108,8 @@ func TestTokenType(t *testing.T) {
 	}
 }
 
-// G15: an answer that is no token is one clear error, never a panic; it is temporary and shows
-// nothing of what might be a token.
+// G15: an answer without a usable token is one clear error, never a panic; it
+// is temporary and shows nothing of what might be a token.
 func TestAnswersThatAreNoToken(t *testing.T) {
 	for _, row := range []struct{ body, want string }{
 		{``, "an empty body where a token was expected"},
@@ -122,19 +124,19 @@ func TestAnswersThatAreNoToken(t *testing.T) {
 		{`{"access_token":canary}`, "broken or cut short"},
 		{`{"access_token":"canary"}x`, "something after it"},
 		{`{"access_token":"canary"}{}`, "something after it"},
-		{`{"access_token":"canary","access_token":"canary2"}`, "twice"},
+		{`{"access_token":"canary","access_token":"canary2"}`, "the same name twice"},
 		{`{}`, "access_token is missing"},
 		{`{"access_token":""}`, "access_token is missing"},
 		{`{"access_token":null}`, "access_token is missing"},
-		{`{"access_token":12345678}`, "access_token is no string"},
-		{`{"access_token":["canary"]}`, "access_token is no string"},
+		{`{"access_token":12345678}`, "access_token is not a string"},
+		{`{"access_token":["canary"]}`, "access_token is not a string"},
 		{`{"access_token":"canary\n"}`, "access_token has a byte at position 6"},
 		{`{"access_token":"can ary"}`, "access_token has a byte at position 3"},
 		{`{"access_token":"canary\u007f"}`, "access_token has a byte"},
 		{`{"access_token":"canary\u0000"}`, "access_token has a byte"},
 		{`{"access_token":"canaryä"}`, "access_token has a byte"},
-		{`{"access_token":"canary","refresh_token":{"canary":1}}`, "refresh_token is no string"},
-		{`{"access_token":"canary","token_type":1}`, "token_type is no string"},
+		{`{"access_token":"canary","refresh_token":{"canary":1}}`, "refresh_token is not a string"},
+		{`{"access_token":"canary","token_type":1}`, "token_type is not a string"},
 		{`{"access_token":"canary","token_type":"DPoP"}`, "token_type is DPoP"},
 		{`{"access_token":"canary","token_type":"mac"}`, "token_type is mac"},
 		{`{"access_token":"canary","token_type":"N_A"}`, "token_type is N_A"},
@@ -142,18 +144,18 @@ func TestAnswersThatAreNoToken(t *testing.T) {
 		{`{"access_token":"canary","expires_in":-1}`, "expires_in is negative"},
 		{`{"access_token":"canary","expires_in":"-1"}`, "expires_in is negative"},
 		{`{"access_token":"canary","expires_in":-1e999}`, "expires_in is negative"},
-		{`{"access_token":"canary","expires_in":"canary"}`, "expires_in is no number"},
-		{`{"access_token":"canary","expires_in":"NaN"}`, "expires_in is no number"},
-		{`{"access_token":"canary","expires_in":"Inf"}`, "expires_in is no number"},
-		{`{"access_token":"canary","expires_in":"0x10"}`, "expires_in is no number"},
-		{`{"access_token":"canary","expires_in":true}`, "expires_in is no number"},
-		{`{"access_token":"canary","expires_in":{}}`, "expires_in is no number"},
+		{`{"access_token":"canary","expires_in":"canary"}`, "expires_in is not a number"},
+		{`{"access_token":"canary","expires_in":"NaN"}`, "expires_in is not a number"},
+		{`{"access_token":"canary","expires_in":"Inf"}`, "expires_in is not a number"},
+		{`{"access_token":"canary","expires_in":"0x10"}`, "expires_in is not a number"},
+		{`{"access_token":"canary","expires_in":true}`, "expires_in is not a number"},
+		{`{"access_token":"canary","expires_in":{}}`, "expires_in is not a number"},
 	} {
 		tok, err := fetch(t, 200, row.body)
 		if tok != nil {
 			t.Errorf("%s: got a token, want none", row.body)
 		}
-		wantText(t, err, "https://auth.test answered 200", row.want)
+		wantText(t, err, "https://auth.test/token (Server.TokenURL) answered 200", row.want)
 		if strings.Contains(err.Error(), "canary") || strings.Contains(err.Error(), "12345678") {
 			t.Errorf("%s: got %q, want nothing of the answer in it", row.body, err)
 		}

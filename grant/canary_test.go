@@ -25,7 +25,8 @@ const (
 	canaryVerifier = "canary-verifier-of-at-least-forty-three-characters"
 )
 
-// flows are all the ways by which a secret leaves, each with one call that fails.
+// flows are all the ways by which a secret leaves, each with one call that
+// fails.
 func flows(s Server) map[string]func(context.Context) error {
 	flow := AuthorizationCode{Server: s, Auth: Post{ID: "id", Secret: canarySecret}, RedirectURL: "https://app.test/"}
 	basic := AuthorizationCode{Server: s, Auth: Basic{ID: "id", Secret: canarySecret}}
@@ -68,7 +69,8 @@ func flows(s Server) map[string]func(context.Context) error {
 	}
 }
 
-// echo is all that the server was sent, as hostile or helpful servers give it back.
+// echo is all that the server was sent, as hostile or helpful servers return it
+// back.
 func echo(r *http.Request, form url.Values) string {
 	body, _ := io.ReadAll(r.Body)
 	id, secret, _ := r.BasicAuth()
@@ -134,8 +136,8 @@ func echoed(status int, code string) func(int, *http.Request, url.Values) (*http
 	}
 }
 
-// G15: on no path does a secret get into an error, whatever prints it, nor into what x/oauth2's
-// users find in it.
+// G15: on no path does a secret get into an error, whatever prints it, nor into
+// what x/oauth2's users find in it.
 func TestNoSecretInAnyError(t *testing.T) {
 	for how, failure := range failures {
 		synctest.Test(t, func(t *testing.T) {
@@ -146,7 +148,7 @@ func TestNoSecretInAnyError(t *testing.T) {
 				err := call(ctx)
 				cancel()
 				if err == nil {
-					if !strings.HasPrefix(name, "revoke") { // RFC 7009 gives its answers no content
+					if !strings.HasPrefix(name, "revoke") { // a successful answer has no content (RFC 7009)
 						t.Errorf("%s, %s: got no error, want one", name, how)
 					}
 					continue

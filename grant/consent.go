@@ -3,14 +3,14 @@ package grant
 import (
 	"errors"
 
-	"golang.org/x/oauth2"
+	"example.com/bearer/internal/oauthcode"
 )
 
 // ErrLoginRequired means that no retry and no new secret can help, only a user who consents:
 // nobody has logged in yet, or the refresh token has been revoked, has expired or was used
 // before. Test for it with [errors.Is]. An [*oauth2.RetrieveError] in it has the code
 // "login_required", unless the server gave one of its own.
-var ErrLoginRequired error = loginRequired{}
+var ErrLoginRequired = oauthcode.ErrLoginRequired
 
 var (
 	// ErrStateMismatch means that a callback does not belong to the login that
@@ -32,18 +32,6 @@ var (
 	// exchange the code at once.
 	ErrCodeExpired = errors.New("grant: the code has expired or was used before; log in again")
 )
-
-type loginRequired struct{}
-
-func (loginRequired) Error() string { return "grant: login required: only a user's consent can help" }
-
-func (loginRequired) As(target any) bool {
-	retrieve, ok := target.(**oauth2.RetrieveError)
-	if ok {
-		*retrieve = retrieveError(0, "login_required", "only a user's consent can help", "")
-	}
-	return ok
-}
 
 // consentError is a refusal of the server, together with what it means.
 type consentError struct {

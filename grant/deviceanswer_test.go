@@ -25,14 +25,14 @@ func TestDeviceAnswer(t *testing.T) {
 	for _, row := range []struct{ body, want string }{
 		{``, "an empty body where a device code was expected"},
 		{`{}`, "device_code is missing"},
-		{`{"device_code":1}`, "device_code is no string"},
+		{`{"device_code":1}`, "device_code is not a string"},
 		{`{"device_code":"canary"}`, "user_code is missing"},
 		{`{"device_code":"canary","user_code":"a\u001b[2J"}`, "user_code is missing or cannot be shown"},
 		{`{"device_code":"canary","user_code":"a"}`, "verification_uri is missing"},
 		{`{"device_code":"canary","user_code":"a","verification_uri":"file:///etc/passwd"}`, "verification_uri is missing or not an http URL"},
 		{`{"device_code":"canary","user_code":"a","verification_uri":"https://x.test/","verification_uri_complete":"javascript:alert(1)"}`, "verification_uri_complete is not an http URL"},
 		{`{"device_code":"canary","user_code":"a","verification_uri":"https://x.test/","expires_in":-1}`, "expires_in is negative"},
-		{`{"device_code":"canary","user_code":"a","verification_uri":"https://x.test/","interval":"x"}`, "interval is no number"},
+		{`{"device_code":"canary","user_code":"a","verification_uri":"https://x.test/","interval":"x"}`, "interval is not a number"},
 		{`{"error":"unauthorized_client"}`, "unauthorized_client"},
 	} {
 		s, _ := serve(t, always(200, row.body))

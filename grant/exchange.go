@@ -11,48 +11,55 @@ import (
 	"maps"
 	"math/rand/v2"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"time"
 
 	"github.com/hashicorp/go-retryablehttp"
 
+	"example.com/bearer/internal/attempt"
 	"example.com/bearer/internal/retryafter"
 )
 
 const (
-	maxAnswer     = 1 << 20                // bytes of an answer that are read; tokens are a few KiB
-	backoffBase   = 100 * time.Millisecond // a blip is over after that
+	maxAnswer     = 1 << 20                // bytes read of an answer; tokens are a few KiB
+	backoffBase   = 100 * time.Millisecond // most blips are over by then
 	backoffCap    = 5 * time.Second
-	retryAfterCap = 10 * time.Second // a caller waits behind this; a longer pause is for a breaker to keep
+	retryAfterCap = 10 * time.Second // a caller is waiting; longer pauses are the Cache's business
 )
 
-// call is one use of an endpoint.
+// A call is one use of an endpoint.
 type call struct {
 	server Server
 	auth   ClientAuth
-	field  string // what holds url, for errors
+	field  string // the field that holds url, for errors
 	url    string
 	params url.Values // nil: a GET
-	once   string     // what is spent when the server processes the request, such as "refresh token"; "" if it may be sent again
+	once   string     // what the server spends when it processes the request, such as "refresh token"; "" if the request may be repeated
 }
 
-// answer is what came back, whole.
+// An answer is a response that has been read completely.
 type answer struct {
 	*Request
+	auth     ClientAuth
 	host     string
+	endpoint string // URL without query, and the field that holds it, for errors
 	status   int
 	header   http.Header
 	body     []byte
 	tooLarge bool
-	sent     time.Time // when the attempt began: what the answer says about time counts from here, so that it is never late
+	sent     time.Time // when the attempt began: lifetimes count from here, so that an expiry is never late
 }
 
-// exchange is a call on its way. It is used by one goroutine; go-retryablehttp calls back on it.
+// An exchange is a call on its way. It is used by one goroutine;
+// go-retryablehttp calls back on it.
 type exchange struct {
 	call
 	ctx      context.Context
 	host     string
-	request  *Request // the present attempt
+	endpoint string
+	request  *Request    // of the current attempt
+	conn     *connection // of the current attempt
 	payload  []byte
 	sent     time.Time
 	attempts int
@@ -60,13 +67,16 @@ type exchange struct {
 	pausing  bool          // between two attempts
 
 	unauthenticated bool    // the ClientAuth failed
-	got             *answer // what the last attempt brought, nil if it brought nothing
-	lost            error   // why it brought nothing
-	said            *Error  // the last error that the server itself gave; kept when a later attempt fails otherwise
+	got             *answer // of the last attempt; nil if it was lost
+	lost            error   // why the last attempt brought no answer
+	said            *Error  // the last error from the server itself; kept when a later attempt fails otherwise
 }
 
-// do sends the call until it has an answer worth giving back. The answer may be a refusal.
+// do sends the call until it has an answer to return, which may be a refusal.
 func (c call) do(ctx context.Context) (*answer, error) {
+	if mutualTLS(c.auth) != nil {
+		c.field, c.url = c.server.alias(c.field, c.url)
+	}
 	u, err := c.server.endpoint(c.field, c.url)
 	if err != nil {
 		return nil, err
@@ -81,12 +91,17 @@ func (c call) do(ctx context.Context) (*answer, error) {
 	if c.params == nil {
 		method = http.MethodGet
 	}
-	x := &exchange{call: c, ctx: ctx, host: u.Scheme + "://" + u.Host}
 	req, err := retryablehttp.NewRequestWithContext(ctx, method, u.String(), nil)
 	if err != nil {
-		return nil, fmt.Errorf("grant: %w", err) // only a nil context is left to be wrong
+		return nil, fmt.Errorf("grant: %w", err) // the context is nil: all else has been checked
 	}
-	if err := ctx.Err(); err != nil { // said here, for later nobody could tell that nothing was sent
+	x := &exchange{call: c, ctx: ctx, host: u.Scheme + "://" + u.Host}
+	x.endpoint = fmt.Sprintf("%s%s (%s)", x.host, cmp.Or(u.EscapedPath(), "/"), c.field)
+	retries := c.server.retries()
+	if attempt.IsOnce(ctx) {
+		retries = 0
+	}
+	if err := ctx.Err(); err != nil { // checked here, while it is certain that nothing was sent
 		return nil, fmt.Errorf("grant: nothing was sent to %s: %w", x.host, err)
 	}
 	if err := x.prepare(req.Request); err != nil {
@@ -98,23 +113,25 @@ func (c call) do(ctx context.Context) (*answer, error) {
 		}
 	}
 	client := retryablehttp.Client{ // Logger nil: it would write to stderr
-		HTTPClient:   c.server.client(c.auth),
-		RetryMax:     c.server.retries(),
+		HTTPClient:   c.client(),
+		RetryMax:     retries,
 		CheckRetry:   x.checkRetry,
 		Backoff:      x.backoff,
 		PrepareRetry: x.prepare,
-		ErrorHandler: retryablehttp.PassthroughErrorHandler, // any other loses the server's words
+		ErrorHandler: retryablehttp.PassthroughErrorHandler, // any other loses the server's answer
 	}
 	if _, err := client.Do(req); err != nil {
 		return nil, x.failed(err)
 	}
-	return x.got, nil // checkRetry has read the body, and closed it
+	return x.got, nil // checkRetry has read and closed the body
 }
 
-// prepare makes a fresh attempt: parameters, credentials, body. It runs before each one, so
-// that an assertion has a jti of its own and a rotated secret is read anew.
+// prepare makes a new attempt: parameters, credentials, body, trace. It runs
+// before each attempt, so that each assertion has its own jti and a rotated
+// secret is read again.
 func (x *exchange) prepare(req *http.Request) error {
 	x.pausing = false
+	x.conn = new(connection)
 	header := http.Header{"Accept": {"application/json"}}
 	x.request = &Request{Server: x.server, URL: x.url, Header: header, Params: maps.Clone(x.params)}
 	if x.params != nil {
@@ -132,14 +149,15 @@ func (x *exchange) prepare(req *http.Request) error {
 		req.ContentLength = int64(len(x.payload))
 	}
 	req.Header = header
+	*req = *req.WithContext(httptrace.WithClientTrace(x.ctx, x.conn.trace()))
 	x.sent = time.Now()
 	return nil
 }
 
 func (x *exchange) body() (io.Reader, error) { return bytes.NewReader(x.payload), nil }
 
-// jsonBody writes parameters as one JSON object. A parameter that is there twice, such as
-// resource, becomes an array.
+// jsonBody writes parameters as one JSON object. A parameter with several
+// values, such as resource, becomes an array.
 func jsonBody(params url.Values) []byte {
 	object := make(map[string]any, len(params))
 	for name, values := range params {
@@ -148,16 +166,18 @@ func jsonBody(params url.Values) []byte {
 			object[name] = values[0]
 		}
 	}
-	body, _ := json.Marshal(object) // strings and slices of strings: it cannot fail
+	body, _ := json.Marshal(object) // strings and slices of strings cannot fail
 	return body
 }
 
-// checkRetry reads the answer and decides whether there is another attempt. It decides on the
-// pause too: one that would end after the context's deadline is pointless, and the server's
-// error now is worth more than "deadline exceeded" later.
+// checkRetry reads the answer and decides whether there is another attempt. It
+// chooses the pause too: one that would end after the context's deadline is
+// pointless, and the server's error now is worth more than "deadline exceeded"
+// later.
 func (x *exchange) checkRetry(ctx context.Context, resp *http.Response, err error) (bool, error) {
 	x.got, x.lost = nil, err
 	if err == nil {
+		x.conn.used.Store(true) // an answer proves it, traced or not
 		x.got, x.lost = x.read(resp)
 	}
 	if x.got != nil {
@@ -177,21 +197,18 @@ func (x *exchange) checkRetry(ctx context.Context, resp *http.Response, err erro
 	return true, x.lost
 }
 
-// again reports whether another attempt can help and does no harm.
+// again reports whether another attempt can help and cannot harm.
 func (x *exchange) again() bool {
 	if x.lost != nil {
-		return !badTLS(x.lost) && (x.once == "" || unsent(x.lost))
+		return !badTLS(x.lost) && (x.once == "" || x.unsent(x.lost))
 	}
-	switch status := x.got.status; {
-	case status == http.StatusTooManyRequests, status == http.StatusServiceUnavailable:
-		return true // refused before it was looked at
-	default:
-		return status >= 500 && x.once == ""
-	}
+	status := x.got.status
+	return status == http.StatusTooManyRequests || status >= 500 && (x.once == "" || x.got.unprocessed())
 }
 
-// pause gives the time until the next attempt: full jitter, so that a fleet that failed together
-// does not come back together, on top of what the server asked for.
+// pause returns the time until the next attempt: full jitter, so that a fleet
+// that failed together does not come back together, added to what the server
+// asked for.
 func (x *exchange) pause() time.Duration {
 	wait := rand.N(min(backoffBase<<min(x.attempts, 10), backoffCap) + 1)
 	if x.got != nil {
@@ -204,19 +221,19 @@ func (x *exchange) pause() time.Duration {
 
 func (x *exchange) backoff(_, _ time.Duration, _ int, _ *http.Response) time.Duration { return x.wait }
 
-// read takes in the whole answer, up to a limit, and closes its body.
+// read reads the whole response, up to a limit, and closes its body.
 func (x *exchange) read(resp *http.Response) (*answer, error) {
 	defer func(body io.Closer) {
 		body.Close()
-		resp.Body = http.NoBody // go-retryablehttp would read it once more
+		resp.Body = http.NoBody // go-retryablehttp would read it again
 	}(resp.Body)
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	if err != nil {
 		return nil, err
 	}
-	a := &answer{Request: x.request, host: x.host, status: resp.StatusCode, header: resp.Header, body: body, sent: x.sent}
-	if len(body) > maxAnswer {
-		a.body, a.tooLarge = nil, true
-	}
-	return a, nil
+	return &answer{
+		Request: x.request, auth: x.auth, host: x.host, endpoint: x.endpoint,
+		status: resp.StatusCode, header: resp.Header,
+		body: body, tooLarge: len(body) > maxAnswer, sent: x.sent,
+	}, nil
 }

@@ -54,7 +54,8 @@ type brokenReader struct{}
 
 func (brokenReader) Read([]byte) (int, error) { return 0, errors.New("connection reset") }
 
-// G16: what the server decided is not asked again, and an endpoint that stays down is asked three times.
+// G16: what the server decided is not asked again, and an endpoint that stays
+// down is asked three times.
 func TestRetriesEnd(t *testing.T) {
 	for _, row := range []struct {
 		status, retries int
@@ -72,7 +73,8 @@ func TestRetriesEnd(t *testing.T) {
 	}
 }
 
-// G16: full jitter: the pauses of a fleet spread over the whole interval, which doubles.
+// G16: full jitter: the pauses of a fleet spread over the whole interval, which
+// doubles.
 func TestPausesAreJittered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var least, most [2]time.Duration
@@ -123,7 +125,8 @@ func TestRetryAfterIsHonouredUpToACap(t *testing.T) {
 	}
 }
 
-// G16: a pause that would outlast the context is not begun, and the server's error is given at once.
+// G16: a pause that would outlast the context is not begun, and the server's
+// error is given at once.
 func TestNoPauseIntoTheDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, w := serve(t, always(503, `{"error":"temporarily_unavailable"}`, "Retry-After", "8"))
@@ -141,7 +144,8 @@ func TestNoPauseIntoTheDeadline(t *testing.T) {
 	})
 }
 
-// G16: the context ends the pause, and the server's error is kept beside the context's.
+// G16: the context ends the pause, and the server's error is kept beside the
+// context's.
 func TestCancelledInThePauseKeepsTheServersError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, _ := serve(t, always(503, `{"error":"temporarily_unavailable"}`, "Retry-After", "8"))
@@ -161,7 +165,8 @@ func TestCancelledInThePauseKeepsTheServersError(t *testing.T) {
 	})
 }
 
-// G16: a network that dies after the server spoke does not make its words forgotten.
+// G16: a network that dies after the server spoke does not make its words
+// forgotten.
 func TestServersErrorSurvivesALaterFailure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, _ := serve(t, func(n int, _ *http.Request, _ url.Values) (*http.Response, error) {
@@ -264,7 +269,8 @@ func (e endless) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// A secret in the query of a URL, or in a transport's own words, is in no error.
+// A secret in the query of a URL, or in a transport's own words, is in no
+// error.
 func TestLostAnswerShowsNoSecret(t *testing.T) {
 	s, _ := serve(t, func(_ int, _ *http.Request, form url.Values) (*http.Response, error) {
 		return nil, errors.New("could not send " + form.Encode())

@@ -3,7 +3,6 @@ package grant
 import (
 	"context"
 	"errors"
-	"net/http"
 	"net/url"
 	"strings"
 
@@ -59,7 +58,7 @@ func (a also) Authenticate(ctx context.Context, r *Request) error {
 	return a.auth.Authenticate(ctx, r)
 }
 
-func (a also) transport() http.RoundTripper { return ownTransport(a.auth) }
+func (a also) mutualTLS() *TLS { return mutualTLS(a.auth) }
 
 // ask sets a parameter to what the func in the named field returns.
 func (r *Request) ask(ctx context.Context, param, field string, f func(context.Context) (string, error)) error {

@@ -8,12 +8,14 @@ import (
 	"time"
 )
 
-// maxLifetime is the longest lifetime that is believed. Beyond it arithmetic with times
-// overflows, and "for ever" is what the server meant.
+// maxLifetime is the longest lifetime that is taken literally. A server that
+// names a longer one means "for ever", and adding it to a time could overflow.
 const maxLifetime = 10 * 365 * 24 * time.Hour
 
-// lifetime reads a number of seconds: a number, also with a fraction or an exponent, or a string
-// that holds one. Absent, null, "" and 0 are no lifetime at all, 0.
+// lifetime parses a number of seconds: a number, with or without a fraction or
+// an exponent, or a string that holds one. It is 0, unknown, if the member is
+// absent, null, "" or 0: servers write 0 for tokens that do not expire and for
+// those whose lifetime they do not know.
 func (m members) lifetime(name string) (time.Duration, error) {
 	raw := string(m[name])
 	if raw == "" || raw == "null" {
@@ -22,7 +24,7 @@ func (m members) lifetime(name string) (time.Duration, error) {
 	if raw[0] == '"' {
 		var s string
 		if json.Unmarshal(m[name], &s) != nil {
-			return 0, errors.New(name + " is no number of seconds")
+			return 0, errors.New(name + " is not a number of seconds")
 		}
 		if raw = strings.TrimSpace(s); raw == "" {
 			return 0, nil
@@ -31,7 +33,7 @@ func (m members) lifetime(name string) (time.Duration, error) {
 	// ParseFloat would also take "Inf", "NaN", hexadecimal and underscores.
 	seconds, err := strconv.ParseFloat(raw, 64)
 	if strings.Trim(raw, "0123456789+-.eE") != "" || err != nil && !errors.Is(err, strconv.ErrRange) {
-		return 0, errors.New(name + " is no number of seconds")
+		return 0, errors.New(name + " is not a number of seconds")
 	}
 	if seconds < 0 {
 		return 0, errors.New(name + " is negative")

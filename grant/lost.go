@@ -7,16 +7,18 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"strings"
+	"sync/atomic"
 )
 
-// lostError says that an exchange ended without an answer. It unwraps to the cause, and to what
-// the server said in an earlier attempt.
+// A lostError says that an exchange ended without an answer. It unwraps to the
+// cause, and to what the server said in an earlier attempt.
 type lostError struct {
 	text   string
 	cause  error
-	before error // nil if there was nothing
+	before error // nil if the server said nothing
 	spent  bool  // see MaybeSpent
 }
 
@@ -30,7 +32,7 @@ func (e *lostError) Error() string {
 // Temporary is always true: the next attempt may find a better network.
 func (e *lostError) Temporary() bool { return true }
 
-// MaybeSpent is as [Error.MaybeSpent].
+// MaybeSpent is like [Error.MaybeSpent].
 func (e *lostError) MaybeSpent() bool { return e.spent }
 
 func (e *lostError) Unwrap() []error {
@@ -40,10 +42,10 @@ func (e *lostError) Unwrap() []error {
 	return []error{e.cause, e.before}
 }
 
-// failed gives the error of an exchange that go-retryablehttp ended with err.
+// failed returns the error of an exchange that go-retryablehttp ended with err.
 func (x *exchange) failed(err error) error {
 	var before error
-	if x.said != nil { // else a nil *Error would be an error
+	if x.said != nil { // a nil *Error in an error would not be nil
 		before = x.said
 	}
 	switch ended := x.ctx.Err(); {
@@ -58,31 +60,34 @@ func (x *exchange) failed(err error) error {
 	return x.lostAnswer(err, before)
 }
 
-// lostAnswer makes an error of an attempt that brought no answer. Its text is made from the bare
-// cause: *url.Error would print the URL with its query, and a transport's own words may hold
-// anything.
+// lostAnswer returns the error of an attempt that brought no answer. Its text
+// is made from the bare cause: *url.Error would print the URL with its query,
+// and a transport's message may hold anything.
 func (x *exchange) lostAnswer(cause, before error) error {
 	var wrapped *url.Error
 	if errors.As(cause, &wrapped) {
 		cause = wrapped.Err
 	}
-	// A transport may give the cause of a context that has ended, and that can be any error.
+	// A transport may return the cause of a context that has ended, which can
+	// be any error.
 	if ended := x.ctx.Err(); ended != nil && !errors.Is(cause, ended) && errors.Is(cause, context.Cause(x.ctx)) {
 		cause = fmt.Errorf("%w: %w", ended, cause)
 	}
 	var timeout net.Error
 	text := "grant: "
 	switch {
-	case unsent(cause):
-		text += "cannot reach " + x.host
 	case errors.Is(cause, context.Canceled):
 		text += "the request to " + x.host + " was cancelled"
+	case x.unsent(cause):
+		text += "cannot reach " + x.host
 	case errors.Is(cause, context.DeadlineExceeded), errors.As(cause, &timeout) && timeout.Timeout():
 		text += x.host + " timed out"
+	case badTLS(cause):
+		text += "the connection to " + x.host + " failed"
 	default:
 		text += "the answer of " + x.host + " was lost after the request had been sent"
 	}
-	spent := x.once != "" && !unsent(cause)
+	spent := x.once != "" && !x.unsent(cause)
 	if x.request.repeats(cause.Error()) {
 		cause = &withheld{cause}
 	}
@@ -93,25 +98,51 @@ func (x *exchange) lostAnswer(cause, before error) error {
 	return &lostError{text: text, cause: cause, before: before, spent: spent}
 }
 
-// withheld is a cause whose words have a secret in them. [errors.Is] sees it; [errors.As] does not,
-// for whoever gets it may print it.
+// A withheld error is a cause whose message repeats a secret. [errors.Is] sees
+// the cause; [errors.As] does not, as its caller might print it.
 type withheld struct{ cause error }
 
 func (w *withheld) Error() string        { return redacted }
 func (w *withheld) Is(target error) bool { return errors.Is(w.cause, target) }
 
-// unsent reports whether err means that the request cannot have reached the server, because
-// there was never a connection to it. In doubt it is false.
-func unsent(err error) bool {
-	var (
-		op  *net.OpError
-		dns *net.DNSError
-	)
-	return errors.As(err, &op) && (op.Op == "dial" || op.Op == "proxyconnect") || errors.As(err, &dns) || badTLS(err)
+// A connection is what httptrace says about the connection of one attempt. The
+// hooks run in goroutines of the transport, some of which may outlive the
+// attempt.
+type connection struct{ asked, used atomic.Bool }
+
+// trace returns the hooks. GotConn is enough for net/http, which calls it
+// before it writes the first byte, in the goroutine of RoundTrip. The two Wrote
+// hooks are for transports that do not call it.
+func (c *connection) trace() *httptrace.ClientTrace {
+	return &httptrace.ClientTrace{
+		GetConn:      func(string) { c.asked.Store(true) },
+		GotConn:      func(httptrace.GotConnInfo) { c.used.Store(true) },
+		WroteHeaders: func() { c.used.Store(true) },
+		WroteRequest: func(httptrace.WroteRequestInfo) { c.used.Store(true) },
+	}
 }
 
-// badTLS reports whether the server failed to prove who it is. Another attempt would find the
-// same certificate.
+// unsent reports whether the current attempt, which failed with err, cannot
+// have reached the server: the transport asked for a connection and got none.
+// A transport that fires no trace proves that only by the error of a dial, a
+// lookup or a certificate, which precede every request on a connection. If in
+// doubt, unsent is false.
+func (x *exchange) unsent(err error) bool {
+	if x.conn.used.Load() {
+		return false
+	}
+	var (
+		op          *net.OpError
+		dns         *net.DNSError
+		certificate *tls.CertificateVerificationError
+	)
+	return x.conn.asked.Load() ||
+		errors.As(err, &op) && (op.Op == "dial" || op.Op == "proxyconnect") ||
+		errors.As(err, &dns) || errors.As(err, &certificate)
+}
+
+// badTLS reports whether the other side does not speak TLS or failed to prove
+// its identity. Another attempt would end in the same way.
 func badTLS(err error) bool {
 	var (
 		certificate *tls.CertificateVerificationError

@@ -27,7 +27,8 @@ func walk(err error, f func(error)) {
 	}
 }
 
-// G15: a transport's own words are not in the causes of an error either, but errors.Is sees them.
+// G15: a transport's own words are not in the causes of an error either, but
+// errors.Is sees them.
 func TestCauseShowsNoSecret(t *testing.T) {
 	reset := errors.New("reset")
 	s, _ := serve(t, func(_ int, r *http.Request, form url.Values) (*http.Response, error) {
@@ -45,8 +46,8 @@ func TestCauseShowsNoSecret(t *testing.T) {
 	}
 }
 
-// A context that ended with a cause of its own, as an errgroup's does, is a context error all the
-// same: net/http gives only the cause.
+// A context that ended with a custom cause, as an errgroup's does, is a
+// context error all the same: net/http returns only the cause.
 func TestCancelledWithACauseIsCancelled(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	other := errors.New("another worker failed")
@@ -61,7 +62,8 @@ func TestCancelledWithACauseIsCancelled(t *testing.T) {
 	}
 }
 
-// With a context that has ended already nothing is sent, and so nothing can have been spent.
+// With a context that has ended already nothing is sent, and so nothing can
+// have been spent.
 func TestContextThatHasEndedSendsNothing(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

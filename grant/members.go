@@ -9,13 +9,19 @@ import (
 	"net/url"
 )
 
-// members is an answer taken apart: a JSON object, or a form, whose values are strings then.
+// members is a parsed answer: a JSON object, or a form with strings as values.
 type members map[string]json.RawMessage
 
-// members reads the body. Its shape counts for more than its Content-Type, which servers get
-// wrong. No error quotes the body: it may hold a token.
+// trimmed returns the body without the space around it, and without a byte
+// order mark, which RFC 8259 section 8.1 allows to be ignored.
+func (a *answer) trimmed() []byte {
+	return bytes.TrimSpace(bytes.TrimPrefix(a.body, []byte("\ufeff")))
+}
+
+// members parses the body. Its shape counts more than its Content-Type, which
+// servers get wrong. No error quotes the body, which may hold a token.
 func (a *answer) members() (members, error) {
-	body := bytes.TrimSpace(bytes.TrimPrefix(a.body, []byte("\ufeff"))) // RFC 8259 section 8.1 lets us ignore a byte order mark
+	body := a.trimmed()
 	switch {
 	case a.tooLarge:
 		return nil, errors.New("more than 1 MiB")
@@ -35,8 +41,8 @@ func (a *answer) members() (members, error) {
 	return nil, errors.New("no JSON object")
 }
 
-// object reads one JSON object and nothing after it. A name that is there twice is an error: two
-// readers of such an answer need not agree on what it says (RFC 8259 section 4).
+// object parses one JSON object and nothing after it. A duplicate name is an
+// error: parsers do not agree on what such an object says (RFC 8259 section 4).
 func object(body []byte) (members, error) {
 	truncated := errors.New("JSON that is broken or cut short")
 	dec := json.NewDecoder(bytes.NewReader(body))
@@ -55,7 +61,7 @@ func object(body []byte) (members, error) {
 			return nil, truncated
 		}
 		if _, twice := m[name]; twice {
-			return nil, errors.New("JSON with a name that is there twice")
+			return nil, errors.New("JSON with the same name twice")
 		}
 		m[name] = value
 	}
@@ -68,8 +74,9 @@ func object(body []byte) (members, error) {
 	return m, nil
 }
 
-// form reads a query string, as some servers answer. It is nil if body is none: almost any text
-// parses as one, so the names have to be there.
+// form parses a query string, as some servers answer. It is nil if body is
+// something else: almost any text parses as a form, so it must have one of the
+// names.
 func form(body string) members {
 	values, err := url.ParseQuery(body)
 	if err != nil || !values.Has("access_token") && !values.Has("error") {
@@ -85,7 +92,7 @@ func form(body string) members {
 	return m
 }
 
-// text gives a member that has to be a string. Absent and null are "".
+// text returns a member that must be a string. Absent and null are "".
 func (m members) text(name string) (string, error) {
 	raw, ok := m[name]
 	if !ok {
@@ -93,7 +100,7 @@ func (m members) text(name string) (string, error) {
 	}
 	var s *string
 	if json.Unmarshal(raw, &s) != nil { // its error would quote the value
-		return "", errors.New(name + " is no string")
+		return "", errors.New(name + " is not a string")
 	}
 	if s == nil {
 		return "", nil

@@ -5,8 +5,8 @@ import (
 	"reflect"
 )
 
-// nilInside refuses a nil pointer or func in the interface of the named field. The interface is not
-// nil then, and the first use of it would panic.
+// nilInside rejects a nil pointer or func inside the interface in the named
+// field. The interface is not nil then, and its first use would panic.
 func nilInside(field string, value any) error {
 	switch v := reflect.ValueOf(value); v.Kind() {
 	case reflect.Pointer, reflect.Func:

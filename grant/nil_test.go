@@ -8,7 +8,8 @@ import (
 	"golang.org/x/oauth2"
 )
 
-// A nil pointer in an interface is an error that names the field, wherever it is, and no panic.
+// A nil pointer in an interface is an error that names the field, wherever it
+// is, and no panic.
 func TestNilPointerIsNamed(t *testing.T) {
 	assertion := func(context.Context) (string, error) { return "assertion", nil }
 	s, w := serve(t, always(200, good))

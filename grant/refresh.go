@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"net/url"
 
 	"golang.org/x/oauth2"
 )
 
-// redeem asks the token endpoint for a token. What once names is spent by it; empty if nothing is.
+// redeem asks the token endpoint for a token. once names what the request
+// spends, "" if it may be repeated.
 func (s Server) redeem(ctx context.Context, auth ClientAuth, params url.Values, once string) (*oauth2.Token, error) {
 	a, err := call{server: s, auth: auth, field: "Server.TokenURL", url: s.TokenURL, params: params, once: once}.do(ctx)
 	if err != nil {
@@ -18,8 +18,7 @@ func (s Server) redeem(ctx context.Context, auth ClientAuth, params url.Values, 
 	}
 	token, err := a.token()
 	if e, ok := errors.AsType[*Error](err); ok && once != "" {
-		refused := e.Status == http.StatusServiceUnavailable || e.Status/100 == 3 || e.Status/100 == 4
-		e.spent = e.Temporary() && !refused
+		e.spent = e.Temporary() && !a.unprocessed()
 	}
 	return token, err
 }
@@ -27,7 +26,7 @@ func (s Server) redeem(ctx context.Context, auth ClientAuth, params url.Values, 
 // refresh redeems prev's refresh token, for every grant that can have one.
 func (s Server) refresh(ctx context.Context, auth ClientAuth, prev *oauth2.Token, t target) (*oauth2.Token, error) {
 	if prev == nil || prev.RefreshToken == "" {
-		return nil, fmt.Errorf("%w, as there is no refresh token", ErrLoginRequired)
+		return nil, fmt.Errorf("grant: there is no refresh token: %w", ErrLoginRequired)
 	}
 	params, err := t.params("refresh_token")
 	if err != nil {

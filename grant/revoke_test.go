@@ -2,8 +2,9 @@ package grant
 
 import "testing"
 
-// RFC 7009 section 2.2: a token that the server does not know is no error. Some servers
-// answer 400 all the same. A 401 is about the client, and other codes are refusals.
+// RFC 7009 section 2.2: a token that the server does not know is not an error.
+// Some servers answer 400 all the same. A 401 is about the client, and other
+// codes are refusals.
 func TestRevokeOfAnUnknownToken(t *testing.T) {
 	for _, row := range []struct {
 		status int

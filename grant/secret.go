@@ -6,17 +6,18 @@ import (
 	"log/slog"
 )
 
-// Secret is a string that does not show itself: every verb of fmt, JSON, text encodings and slog
-// give "[redacted]" in its place. Convert it to a string to get at it.
+// A Secret is a string that does not show itself: every verb of fmt, JSON, text
+// encodings and slog print "[redacted]" instead. Convert it to a string to use
+// it.
 //
-// Two things are beyond it. Fmt does not ask the fields of a struct that are not exported, so keep
-// it in one that is, or give that struct a Format of its own. And %p and %w, which are wrong for it
-// and which go vet finds, print it.
+// Two things are beyond it. Fmt does not call the methods of unexported fields,
+// so keep it in an exported one, or give the struct its own Format method. And
+// %p and %w, which are wrong for it and which go vet reports, print it.
 type Secret string
 
 const redacted = "[redacted]"
 
-// String gives "[redacted]", or "" when there is no secret at all.
+// String returns "[redacted]", or "" if the secret is empty.
 func (s Secret) String() string {
 	if s == "" {
 		return ""
@@ -24,8 +25,9 @@ func (s Secret) String() string {
 	return redacted
 }
 
-// Format is for fmt: each verb prints what [Secret.String] gives. A String method alone would
-// not do, since %x, %d and %#v pass it by.
+// Format implements [fmt.Formatter]: each verb prints what [Secret.String]
+// returns. A String method alone would not do, since %x, %d and %#v do not call
+// it.
 func (s Secret) Format(w fmt.State, verb rune) {
 	if verb == 'q' || verb == 'v' && w.Flag('#') {
 		fmt.Fprintf(w, "%q", s.String())
@@ -34,9 +36,10 @@ func (s Secret) Format(w fmt.State, verb rune) {
 	io.WriteString(w, s.String())
 }
 
-// MarshalText is for JSON and other encodings. There is deliberately no way to write a Secret
-// out: what stores one has to say so by a conversion.
+// MarshalText implements [encoding.TextMarshaler], for JSON and others.
+// Deliberately, no encoding writes a Secret out: code that stores one says so
+// by a conversion.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
-// LogValue is for slog.
+// LogValue implements [slog.LogValuer].
 func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }

@@ -11,7 +11,8 @@ import (
 	"testing"
 )
 
-// G15: a Secret does not show itself, alone or inside a struct, whatever prints it.
+// G15: a Secret does not show itself, alone or inside a struct, whatever prints
+// it.
 func TestSecretDoesNotShowItself(t *testing.T) {
 	const canary = "canary"
 	shown := func(how, text string) {

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// wire is a server in memory: a func that answers. It counts the attempts, and notices bodies
-// that were not closed.
+// wire is a server in memory: a func that answers. It counts the attempts, and
+// notices bodies that were not closed.
 type wire struct {
 	answer func(attempt int, r *http.Request, form url.Values) (*http.Response, error)
 	seen   atomic.Int32
@@ -67,7 +67,8 @@ func (c *counted) Close() error {
 	return c.ReadCloser.Close()
 }
 
-// serve gives a server whose every endpoint is answered by f. When the test ends no body may be open.
+// serve returns a server whose every endpoint is answered by f. When the test
+// ends no body may be open.
 func serve(t testing.TB, f func(attempt int, r *http.Request, form url.Values) (*http.Response, error)) (Server, *wire) {
 	w := &wire{answer: f}
 	t.Cleanup(func() {
@@ -88,7 +89,8 @@ func serve(t testing.TB, f func(attempt int, r *http.Request, form url.Values) (
 	}, w
 }
 
-// reply makes an answer; header holds names and values in turn. JSON is the default.
+// reply makes an answer; header holds names and values in turn. JSON is the
+// default.
 func reply(status int, body string, header ...string) *http.Response {
 	resp := &http.Response{
 		StatusCode: status,
