@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"example.com/bearer/internal/instant"
+	"example.com/bearer/internal/mistake"
 )
 
 // A Cache holds the current token of one credential and keeps it valid. The
@@ -578,7 +579,7 @@ func (c *Cache) failureError(s *state, now instant.Time) error {
 // alone does not help.
 func (c *Cache) retryAfter(s *state, now instant.Time) time.Duration {
 	f := s.failure
-	if f == nil || f.final || needsLogin(f.err) || isMistake(f.err) {
+	if f == nil || f.final || needsLogin(f.err) || mistake.Is(f.err) {
 		return 0
 	}
 	wait := f.until.Until(now)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"example.com/bearer/internal/instant"
+	"example.com/bearer/internal/mistake"
 )
 
 // An endpoint is a Source behind its Breaker.
@@ -23,7 +24,7 @@ type endpoint struct {
 	start   func() *CircuitBreaker
 }
 
-const errNoSource = mistake("there is no valid token, and Cache.Source is nil: set it, or call Cache.Set")
+var errNoSource = mistake.New("there is no valid token, and Cache.Source is nil: set it, or call Cache.Set")
 
 // refreshes reports whether the Source can redeem t's refresh token.
 func (e *endpoint) refreshes(t *Token) bool {

@@ -41,7 +41,9 @@ func (f *flaky) Token(ctx context.Context) (*bearer.Token, error) {
 	return t, nil
 }
 
-func (f *flaky) Refresh(ctx context.Context, _ *bearer.Token) (*bearer.Token, error) { return f.Token(ctx) }
+func (f *flaky) Refresh(ctx context.Context, _ *bearer.Token) (*bearer.Token, error) {
+	return f.Token(ctx)
+}
 
 // begin has the outage begin now.
 func (f *flaky) begin(lasts time.Duration) {

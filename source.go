@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"golang.org/x/oauth2"
+
+	"example.com/bearer/internal/mistake"
 )
 
 // Token is an access token with what came with it. It is shared by everybody
@@ -40,7 +42,7 @@ type SourceFunc func(ctx context.Context) (*Token, error)
 // Token calls f.
 func (f SourceFunc) Token(ctx context.Context) (*Token, error) {
 	if f == nil {
-		return nil, mistake("SourceFunc is nil: give it a function")
+		return nil, mistake.New("SourceFunc is nil: give it a function")
 	}
 	return f(ctx)
 }
@@ -55,16 +57,11 @@ func (f SourceFunc) Token(ctx context.Context) (*Token, error) {
 func FromOAuth2(ts oauth2.TokenSource) Source {
 	return SourceFunc(func(context.Context) (*Token, error) {
 		if ts == nil {
-			return nil, mistake("FromOAuth2 was given a nil oauth2.TokenSource")
+			return nil, mistake.New("FromOAuth2 was given a nil oauth2.TokenSource")
 		}
 		return ts.Token()
 	})
 }
-
-// A mistake is an error in how the package is used. Asking again cannot help.
-type mistake string
-
-func (m mistake) Error() string { return string(m) }
 
 // check says what is wrong with a token that a Source returned, so that it is
 // said once, here, and not by every request that would carry it. It never
@@ -72,15 +69,15 @@ func (m mistake) Error() string { return string(m) }
 func check(t *Token, now time.Time) error {
 	switch {
 	case t == nil:
-		return mistake("the Source returned neither a token nor an error")
+		return mistake.New("the Source returned neither a token nor an error")
 	case t.AccessToken == "":
-		return mistake("the Source returned a token whose AccessToken is empty")
+		return mistake.New("the Source returned a token whose AccessToken is empty")
 	case !t.Expiry.IsZero() && !now.Before(t.Expiry):
-		return mistake(fmt.Sprintf("the Source returned a token that expired %v ago: it must return a new one each time; if it does, compare the clocks of this machine and the server",
-			now.Sub(t.Expiry).Round(time.Millisecond)))
+		return mistake.Errorf("the Source returned a token that expired %v ago: it must return a new one each time; if it does, compare the clocks of this machine and the server",
+			now.Sub(t.Expiry).Round(time.Millisecond))
 	}
 	if err := checkHeader(t); err != nil {
-		return mistake(err.Error())
+		return mistake.New(err.Error())
 	}
 	return nil
 }

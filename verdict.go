@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"example.com/bearer/internal/mistake"
 	"example.com/bearer/internal/oauthcode"
 	"example.com/bearer/internal/retryafter"
 )
@@ -37,7 +38,7 @@ const (
 // answered, the endpoint counts as sick: the next attempt may find it well.
 func kindOf(err error) failureKind {
 	switch {
-	case isMistake(err):
+	case mistake.Is(err):
 		return refusal
 	case errors.Is(err, errBrokeOff), cancelled(err):
 		return brokeOff
@@ -54,21 +55,7 @@ func kindOf(err error) failureKind {
 		}
 		return sick
 	}
-	if t, ok := errors.AsType[interface {
-		error
-		Temporary() bool
-	}](err); ok && !t.Temporary() {
-		var netErr net.Error // net's Temporary is false for most errors, and means nothing
-		if !errors.As(err, &netErr) {
-			return refusal // a mistake in the configuration, say
-		}
-	}
 	return sick
-}
-
-func isMistake(err error) bool {
-	_, ok := errors.AsType[mistake](err)
-	return ok
 }
 
 // needsLogin reports whether only the user's consent can help.

@@ -3,11 +3,12 @@ package grant
 import (
 	"context"
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
+
+	"example.com/bearer/internal/mistake"
 )
 
 // ClientAuth authenticates the client to the server (RFC 6749 section 2.3).
@@ -83,7 +84,7 @@ func (b Basic) Authenticate(ctx context.Context, r *Request) error {
 	if !b.Raw {
 		id, secret = url.QueryEscape(id), url.QueryEscape(secret)
 	} else if strings.Contains(id, ":") {
-		return errors.New("Basic.ID has a colon, which cannot be sent with Raw (RFC 7617 section 2)")
+		return mistake.New("Basic.ID has a colon, which cannot be sent with Raw (RFC 7617 section 2)")
 	}
 	basic := http.Request{Header: r.Header}
 	basic.SetBasicAuth(id, secret)
@@ -93,7 +94,7 @@ func (b Basic) Authenticate(ctx context.Context, r *Request) error {
 func (b Basic) secret(ctx context.Context, r *Request) (string, error) {
 	switch {
 	case b.NoSecret && (b.Secret != "" || b.SecretFunc != nil):
-		return "", errors.New("Basic.NoSecret is set, and so is Basic.Secret or Basic.SecretFunc; set one")
+		return "", mistake.New("Basic.NoSecret is set, and so is Basic.Secret or Basic.SecretFunc; set one")
 	case b.NoSecret:
 		return "", nil
 	}
@@ -145,7 +146,7 @@ func (n None) Authenticate(_ context.Context, r *Request) error {
 
 func clientID(kind, id string) (string, error) {
 	if id == "" {
-		return "", fmt.Errorf("%s.ID is empty; set it to the client's id", kind)
+		return "", mistake.Errorf("%s.ID is empty; set it to the client's id", kind)
 	}
 	return id, nil
 }
@@ -157,9 +158,9 @@ func clientID(kind, id string) (string, error) {
 func (r *Request) secret(ctx context.Context, kind string, fixed Secret, ask func(context.Context) (string, error), without string) (string, error) {
 	switch {
 	case fixed != "" && ask != nil:
-		return "", fmt.Errorf("%s.Secret and %[1]s.SecretFunc are both set; set one", kind)
+		return "", mistake.Errorf("%s.Secret and %[1]s.SecretFunc are both set; set one", kind)
 	case fixed == "" && ask == nil:
-		return "", fmt.Errorf("%s.Secret is empty; set it or %[1]s.SecretFunc; %s", kind, without)
+		return "", mistake.Errorf("%s.Secret is empty; set it or %[1]s.SecretFunc; %s", kind, without)
 	case ask == nil:
 		return string(fixed), nil
 	}

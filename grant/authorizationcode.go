@@ -2,12 +2,13 @@ package grant
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/url"
 	"strings"
 
 	"golang.org/x/oauth2"
+
+	"example.com/bearer/internal/mistake"
 )
 
 // AuthorizationCode gets tokens for a user who consents in a browser (RFC 6749
@@ -71,12 +72,12 @@ func (a AuthorizationCode) AuthCodeURL(ctx context.Context, state, verifier stri
 		return "", err
 	}
 	if state == "" {
-		return "", errors.New("grant: AuthCodeURL: state is empty; pass a random one that is bound to the browser")
+		return "", mistake.New("grant: AuthCodeURL: state is empty; pass a random one that is bound to the browser")
 	}
 	// The server's own parameters are kept (RFC 6749 section 3.1).
 	query, err := url.ParseQuery(u.RawQuery)
 	if err != nil {
-		return "", errors.New("grant: Server.AuthURL has a query that cannot be parsed")
+		return "", mistake.New("grant: Server.AuthURL has a query that cannot be parsed")
 	}
 	if err := a.forConsent().add(query); err != nil {
 		return "", err
@@ -114,7 +115,7 @@ func (a AuthorizationCode) Exchange(ctx context.Context, code, verifier string) 
 		return nil, err
 	}
 	if code == "" {
-		return nil, errors.New("grant: Exchange: code is empty; pass the one from Callback")
+		return nil, mistake.New("grant: Exchange: code is empty; pass the one from Callback")
 	}
 	if err := a.checkLogin(verifier); err != nil {
 		return nil, err
@@ -198,11 +199,11 @@ func client(kind, id string, auth ClientAuth) (string, ClientAuth, error) {
 		case id == "":
 			id = other
 		case other != id && other != "":
-			return "", nil, fmt.Errorf("grant: %s.ClientID is %q and Auth's ID is %q; set one", kind, id, other)
+			return "", nil, mistake.Errorf("grant: %s.ClientID is %q and Auth's ID is %q; set one", kind, id, other)
 		}
 	}
 	if id == "" {
-		return "", nil, fmt.Errorf("grant: %s.ClientID is empty; set it or Auth's ID", kind)
+		return "", nil, mistake.Errorf("grant: %s.ClientID is empty; set it or Auth's ID", kind)
 	}
 	return id, auth, nil
 }
@@ -213,14 +214,14 @@ func client(kind, id string, auth ClientAuth) (string, ClientAuth, error) {
 // satisfy RFC 7636 section 4.1: a shorter one can be guessed.
 func (a AuthorizationCode) checkLogin(verifier string) error {
 	if a.RedirectURL == "" {
-		return errors.New("grant: AuthorizationCode.RedirectURL is empty; set it to the one that is registered")
+		return mistake.New("grant: AuthorizationCode.RedirectURL is empty; set it to the one that is registered")
 	}
 	if a.NoPKCE {
 		return a.checkConfidential()
 	}
 	const unreserved = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~"
 	if len(verifier) < 43 || len(verifier) > 128 || strings.Trim(verifier, unreserved) != "" {
-		return errors.New("grant: the verifier is not 43 to 128 characters of RFC 7636; use oauth2.GenerateVerifier")
+		return mistake.New("grant: the verifier is not 43 to 128 characters of RFC 7636; use oauth2.GenerateVerifier")
 	}
 	return nil
 }
@@ -231,9 +232,9 @@ func (a AuthorizationCode) checkConfidential() error {
 	auth, declared := a.Auth.(interface{ Public() bool })
 	switch {
 	case a.Auth == nil, declared && auth.Public():
-		return errors.New("grant: AuthorizationCode.NoPKCE is set for a public client; remove it")
+		return mistake.New("grant: AuthorizationCode.NoPKCE is set for a public client; remove it")
 	case !declared:
-		return fmt.Errorf("grant: AuthorizationCode.NoPKCE is set and Auth, a %T, has no method Public() bool, so the client is taken for public; remove NoPKCE, or add the method, returning false if the client is confidential", a.Auth)
+		return mistake.Errorf("grant: AuthorizationCode.NoPKCE is set and Auth, a %T, has no method Public() bool, so the client is taken for public; remove NoPKCE, or add the method, returning false if the client is confidential", a.Auth)
 	}
 	return nil
 }

@@ -3,11 +3,12 @@ package grant
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+
+	"example.com/bearer/internal/mistake"
 )
 
 // PrivateKeyJWT authenticates with an assertion that the client's private key
@@ -60,7 +61,7 @@ func (c ClientSecretJWT) Authenticate(ctx context.Context, r *Request) error {
 		return err
 	}
 	if len(secret) < 32 {
-		return errors.New("ClientSecretJWT: the secret is shorter than the 32 bytes that HS256 needs")
+		return mistake.New("ClientSecretJWT: the secret is shorter than the 32 bytes that HS256 needs")
 	}
 	assertion, err := signed(jose.SigningKey{Algorithm: jose.HS256, Key: []byte(secret)}, "", r.clientClaims(id, c.Audience))
 	if err != nil {

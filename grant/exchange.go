@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -18,6 +17,7 @@ import (
 	"github.com/hashicorp/go-retryablehttp"
 
 	"example.com/bearer/internal/attempt"
+	"example.com/bearer/internal/mistake"
 	"example.com/bearer/internal/retryafter"
 )
 
@@ -82,7 +82,7 @@ func (c call) do(ctx context.Context) (*answer, error) {
 		return nil, err
 	}
 	if c.params != nil && c.auth == nil {
-		return nil, errors.New("grant: Auth is nil; set it to how the client authenticates, such as grant.Basic")
+		return nil, mistake.New("grant: Auth is nil; set it to how the client authenticates, such as grant.Basic")
 	}
 	if err := cmp.Or(nilInside("Auth", c.auth), nilInside("Server.Transport", c.server.Transport)); err != nil {
 		return nil, fmt.Errorf("grant: %w", err)

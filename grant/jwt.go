@@ -5,7 +5,6 @@ import (
 	"crypto"
 	"crypto/rand"
 	"crypto/rsa"
-	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -13,6 +12,8 @@ import (
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/cryptosigner"
 	"github.com/go-jose/go-jose/v4/jwt"
+
+	"example.com/bearer/internal/mistake"
 )
 
 // assertionLifetime is short, since an assertion is used at once. It allows for
@@ -46,7 +47,7 @@ type JWT struct {
 // concurrent use if the key's Sign method is.
 func (j JWT) Sign(context.Context) (string, error) {
 	if j.Issuer == "" || j.Audience == "" {
-		return "", errors.New("grant: JWT.Issuer or JWT.Audience is empty; set both")
+		return "", mistake.New("grant: JWT.Issuer or JWT.Audience is empty; set both")
 	}
 	if j.Subject == "" {
 		j.Subject = j.Issuer
@@ -61,7 +62,7 @@ func (j JWT) Sign(context.Context) (string, error) {
 	}
 	for name, value := range j.Claims {
 		if _, twice := claims[name]; twice {
-			return "", fmt.Errorf("grant: JWT.Claims has %q, which is set by a field; remove it", name)
+			return "", mistake.Errorf("grant: JWT.Claims has %q, which is set by a field; remove it", name)
 		}
 		claims[name] = value
 	}
@@ -74,19 +75,19 @@ func (j JWT) Sign(context.Context) (string, error) {
 
 func (k SigningKey) sign(claims map[string]any) (assertion string, err error) {
 	if k.Signer == nil {
-		return "", errors.New("Key.Signer is nil; set it to the private key")
+		return "", mistake.New("Key.Signer is nil; set it to the private key")
 	}
 	// The standard library's keys panic if they are nil or incomplete. What
 	// they say then is not repeated: it may be about the key.
 	defer func() {
 		if recover() != nil {
-			assertion, err = "", fmt.Errorf("Key.Signer is a nil or broken %T; set it to the private key", k.Signer)
+			assertion, err = "", mistake.Errorf("Key.Signer is a nil or broken %T; set it to the private key", k.Signer)
 		}
 	}()
 	opaque := cryptosigner.Opaque(salted{k.Signer})
 	algorithms := opaque.Algs()
 	if len(algorithms) == 0 {
-		return "", errors.New("Key.Signer is of a kind that cannot sign a JWT; use RSA, ECDSA with P-256, P-384 or P-521, or Ed25519")
+		return "", mistake.New("Key.Signer is of a kind that cannot sign a JWT; use RSA, ECDSA with P-256, P-384 or P-521, or Ed25519")
 	}
 	algorithm := jose.SignatureAlgorithm(k.Algorithm)
 	if algorithm == "" {

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"golang.org/x/oauth2"
+
+	"example.com/bearer/internal/mistake"
 )
 
 // JWTBearer exchanges an assertion for a token (RFC 7523 section 2.1), as
@@ -63,7 +65,7 @@ func (a also) mutualTLS() *TLS { return mutualTLS(a.auth) }
 // ask sets a parameter to what the func in the named field returns.
 func (r *Request) ask(ctx context.Context, param, field string, f func(context.Context) (string, error)) error {
 	if f == nil {
-		return errors.New(field + " is nil; set it to a func that returns the token")
+		return mistake.New(field + " is nil; set it to a func that returns the token")
 	}
 	token, err := f(ctx)
 	if err != nil {

@@ -1,8 +1,9 @@
 package grant
 
 import (
-	"fmt"
 	"reflect"
+
+	"example.com/bearer/internal/mistake"
 )
 
 // nilInside rejects a nil pointer or func inside the interface in the named
@@ -11,7 +12,7 @@ func nilInside(field string, value any) error {
 	switch v := reflect.ValueOf(value); v.Kind() {
 	case reflect.Pointer, reflect.Func:
 		if v.IsNil() {
-			return fmt.Errorf("%s is a nil %T; set it, or leave it out", field, value)
+			return mistake.Errorf("%s is a nil %T; set it, or leave it out", field, value)
 		}
 	}
 	return nil

@@ -1,13 +1,14 @@
 package grant
 
 import (
-	"fmt"
 	"maps"
 	"net/url"
 	"slices"
 	"strings"
 
 	"golang.org/x/oauth2"
+
+	"example.com/bearer/internal/mistake"
 )
 
 // setBy maps parameters to what sets them: a field, a grant or a ClientAuth.
@@ -44,7 +45,7 @@ func (f further) check() error {
 			by = setBy[name]
 		}
 		if by != "" {
-			return fmt.Errorf("grant: %s has %q, which %s sets; remove it", f.field, name, by)
+			return mistake.Errorf("grant: %s has %q, which %s sets; remove it", f.field, name, by)
 		}
 	}
 	return nil

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"example.com/bearer/internal/mistake"
 	"example.com/bearer/internal/origin"
 )
 
@@ -111,11 +112,11 @@ func (s Server) alias(field, url string) (string, string) {
 // password where its author thought that the userinfo was.
 func (s Server) endpoint(field, raw string) (*url.URL, error) {
 	if raw == "" {
-		return nil, fmt.Errorf("grant: %s is empty; set it to the server's endpoint", field)
+		return nil, mistake.Errorf("grant: %s is empty; set it to the server's endpoint", field)
 	}
 	u, err := url.Parse(raw)
 	if err != nil {
-		return nil, fmt.Errorf("grant: %s cannot be parsed as a URL", field)
+		return nil, mistake.Errorf("grant: %s cannot be parsed as a URL", field)
 	}
 	shown := ""
 	if u.Opaque == "" && !strings.ContainsAny(raw, "@?#") {
@@ -123,13 +124,13 @@ func (s Server) endpoint(field, raw string) (*url.URL, error) {
 	}
 	switch {
 	case u.Scheme != "https" && u.Scheme != "http", u.Host == "":
-		return nil, fmt.Errorf("grant: %s is not an absolute https URL%s", field, shown)
+		return nil, mistake.Errorf("grant: %s is not an absolute https URL%s", field, shown)
 	case u.User != nil:
-		return nil, fmt.Errorf("grant: %s has a user name or password in it; credentials belong in Auth", field)
+		return nil, mistake.Errorf("grant: %s has a user name or password in it; credentials belong in Auth", field)
 	case strings.Contains(raw, "#"):
-		return nil, fmt.Errorf("grant: %s has a fragment, which RFC 6749 section 3.2 forbids; remove it", field)
+		return nil, mistake.Errorf("grant: %s has a fragment, which RFC 6749 section 3.2 forbids; remove it", field)
 	case u.Scheme == "http" && !s.InsecureAllowHTTP && !origin.Loopback(u.Hostname()):
-		return nil, fmt.Errorf("grant: %s is plaintext http to %q, which would show secrets to the network; use https%s", field, u.Host, shown)
+		return nil, mistake.Errorf("grant: %s is plaintext http to %q, which would show secrets to the network; use https%s", field, u.Host, shown)
 	}
 	return u, nil
 }

@@ -3,9 +3,10 @@ package grant
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"net/http"
 	"sync"
+
+	"example.com/bearer/internal/mistake"
 )
 
 // TLS authenticates with the certificate that the client presents when it
@@ -33,10 +34,10 @@ func (t *TLS) Authenticate(_ context.Context, r *Request) error {
 		return err
 	}
 	if (t.Config == nil) == (r.Server.Transport == nil) {
-		return errors.New("TLS.Config and Server.Transport: set one of them, to present the certificate")
+		return mistake.New("TLS.Config and Server.Transport: set one of them, to present the certificate")
 	}
 	if t.Config != nil && len(t.Config.Certificates) == 0 && t.Config.GetClientCertificate == nil {
-		return errors.New("TLS.Config has no certificate; set its Certificates or GetClientCertificate")
+		return mistake.New("TLS.Config has no certificate; set its Certificates or GetClientCertificate")
 	}
 	r.Params.Set("client_id", id)
 	return nil
