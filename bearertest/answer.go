@@ -13,7 +13,7 @@ type oauthError struct {
 	basic       bool   // the client tried HTTP Basic, so it is challenged for it
 }
 
-// refuse is an oauthError with status 400.
+// refuse returns an oauthError with status 400.
 func refuse(code, description string) *oauthError {
 	return &oauthError{status: http.StatusBadRequest, Code: code, Description: description}
 }
@@ -25,11 +25,11 @@ func (e *oauthError) write(w http.ResponseWriter) {
 	writeJSON(w, e.status, e)
 }
 
-// writeJSON answers with v, which no cache may keep (RFC 6749 section 5.1).
+// writeJSON answers with v, which must not be cached (RFC 6749 section 5.1).
 func writeJSON(w http.ResponseWriter, status int, v any) {
 	b, err := json.Marshal(v)
 	if err != nil {
-		panic(err) // only our own types come here, and they have a JSON form
+		panic(err) // v is one of our own types, and they all have a JSON form
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")

@@ -9,6 +9,7 @@ import (
 	"crypto/x509"
 	"math/big"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -29,7 +30,17 @@ func newKey(t *testing.T) *ecdsa.PrivateKey {
 
 func sign(t *testing.T, alg jose.SignatureAlgorithm, key any, c jwt.Claims) string {
 	t.Helper()
-	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: alg, Key: key}, nil)
+	return signWith(t, alg, key, "", c)
+}
+
+// signWith is sign with a kid, none if it is empty.
+func signWith(t *testing.T, alg jose.SignatureAlgorithm, key any, kid string, c jwt.Claims) string {
+	t.Helper()
+	options := new(jose.SignerOptions)
+	if kid != "" {
+		options = options.WithHeader("kid", kid)
+	}
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: alg, Key: key}, options)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,7 +51,7 @@ func sign(t *testing.T, alg jose.SignatureAlgorithm, key any, c jwt.Claims) stri
 	return text
 }
 
-// claims are good ones of the client for s.
+// claims returns claims of the client that s accepts.
 func claims(s *Server) jwt.Claims {
 	return jwt.Claims{
 		Issuer: "client", Subject: "client", ID: rand.Text(),
@@ -62,16 +73,22 @@ func TestPrivateKeyJWT(t *testing.T) {
 		change func(*jwt.Claims)
 		want   string
 	}{
-		"good":          {func(*jwt.Claims) {}, ""},
-		"issuer as aud": {func(c *jwt.Claims) { c.Audience = jwt.Audience{c.Audience[0][:len(c.Audience[0])-len("/token")]} }, ""},
-		"other aud":     {func(c *jwt.Claims) { c.Audience = jwt.Audience{"https://other.test"} }, "invalid_client"},
-		"no aud":        {func(c *jwt.Claims) { c.Audience = nil }, "invalid_client"},
-		"no jti":        {func(c *jwt.Claims) { c.ID = "" }, "invalid_client"},
-		"no exp":        {func(c *jwt.Claims) { c.Expiry = nil }, "invalid_client"},
-		"expired":       {func(c *jwt.Claims) { c.Expiry = jwt.NewNumericDate(time.Now().Add(-time.Minute)) }, "invalid_client"},
-		"not yet":       {func(c *jwt.Claims) { c.NotBefore = jwt.NewNumericDate(time.Now().Add(time.Minute)) }, "invalid_client"},
-		"other subject": {func(c *jwt.Claims) { c.Subject = "x" }, "invalid_client"},
-		"other client":  {func(c *jwt.Claims) { c.Issuer, c.Subject = "x", "x" }, "invalid_client"},
+		"good":           {func(*jwt.Claims) {}, ""},
+		"issuer as aud":  {func(c *jwt.Claims) { c.Audience = jwt.Audience{c.Audience[0][:len(c.Audience[0])-len("/token")]} }, ""},
+		"other aud":      {func(c *jwt.Claims) { c.Audience = jwt.Audience{"https://other.test"} }, "invalid_client"},
+		"no aud":         {func(c *jwt.Claims) { c.Audience = nil }, "invalid_client"},
+		"no jti":         {func(c *jwt.Claims) { c.ID = "" }, "invalid_client"},
+		"no exp":         {func(c *jwt.Claims) { c.Expiry = nil }, "invalid_client"},
+		"expired":        {func(c *jwt.Claims) { c.Expiry = jwt.NewNumericDate(time.Now().Add(-time.Minute)) }, "invalid_client"},
+		"not yet":        {func(c *jwt.Claims) { c.NotBefore = jwt.NewNumericDate(time.Now().Add(time.Minute)) }, "invalid_client"},
+		"an hour":        {func(c *jwt.Claims) { c.Expiry = jwt.NewNumericDate(time.Now().Add(time.Hour)) }, ""},
+		"over an hour":   {func(c *jwt.Claims) { c.Expiry = jwt.NewNumericDate(time.Now().Add(time.Hour + 2*time.Second)) }, "invalid_client"},
+		"a year":         {func(c *jwt.Claims) { c.Expiry = jwt.NewNumericDate(time.Now().AddDate(1, 0, 0)) }, "invalid_client"},
+		"a year old":     {func(c *jwt.Claims) { c.IssuedAt = jwt.NewNumericDate(time.Now().AddDate(-1, 0, 0)) }, "invalid_client"},
+		"two audiences":  {func(c *jwt.Claims) { c.Audience = append(c.Audience, "https://other.test") }, "invalid_client"},
+		"same aud twice": {func(c *jwt.Claims) { c.Audience = append(c.Audience, c.Audience[0]) }, "invalid_client"},
+		"other subject":  {func(c *jwt.Claims) { c.Subject = "x" }, "invalid_client"},
+		"other client":   {func(c *jwt.Claims) { c.Issuer, c.Subject = "x", "x" }, "invalid_client"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			everywhere(t, cfg, func(t *testing.T, s *Server) {
@@ -92,6 +109,52 @@ func TestPrivateKeyJWT(t *testing.T) {
 		wantStatus(t, withAssertion(t, s, sign(t, jose.ES256, key, claims(s)), "client_secret", "x"), 400)
 		wantStatus(t, withAssertion(t, s, "garbage"), 401)
 	})
+}
+
+// RFC 7515 section 4.1.4: the kid says which of the registered keys to use. An
+// assertion with an unknown kid is refused.
+func TestAssertionsByKeyID(t *testing.T) {
+	one, two := newKey(t), newKey(t)
+	named := func(key *ecdsa.PrivateKey, id string) jose.JSONWebKey {
+		return jose.JSONWebKey{Key: key.Public(), KeyID: id}
+	}
+	set := jose.JSONWebKeySet{Keys: []jose.JSONWebKey{named(one, "one"), named(two, "two")}}
+	for name, row := range map[string]struct {
+		registered crypto.PublicKey
+		signer     *ecdsa.PrivateKey
+		kid        string
+		want       string
+	}{
+		"no names":            {one.Public(), one, "", ""},
+		"unknown to a key":    {one.Public(), one, "one", "invalid_client"},
+		"named":               {named(one, "one"), one, "one", ""},
+		"named, by pointer":   {func() any { k := named(one, "one"); return &k }(), one, "one", ""},
+		"unknown to a name":   {named(one, "one"), one, "two", "invalid_client"},
+		"name left out":       {named(one, "one"), one, "", ""},
+		"in a set":            {set, two, "two", ""},
+		"in a set by pointer": {&set, one, "one", ""},
+		"another of the set":  {set, two, "one", "invalid_client"},
+		"unknown to a set":    {set, two, "three", "invalid_client"},
+		"set, name left out":  {set, one, "", "invalid_client"},
+		"set of one":          {jose.JSONWebKeySet{Keys: set.Keys[:1]}, one, "", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inMemory(t, Config{
+				Clients: []Client{{ID: "client", Key: row.registered}},
+				Issuers: map[string]crypto.PublicKey{"client": row.registered},
+			}, func(t *testing.T, s *Server) {
+				r := withAssertion(t, s, signWith(t, jose.ES256, row.signer, row.kid, claims(s)))
+				if got := r.text(t, "error"); got != row.want {
+					t.Errorf("client assertion: got %s, want error %q", r.body, row.want)
+				}
+				want := strings.ReplaceAll(row.want, "client", "grant")
+				r = mustDo(t, s, form(t, s, TokenEndpoint, "grant_type", jwtBearerGrant, "assertion", signWith(t, jose.ES256, row.signer, row.kid, claims(s))))
+				if got := r.text(t, "error"); got != want {
+					t.Errorf("JWT bearer grant: got %s, want error %q", r.body, want)
+				}
+			})
+		})
+	}
 }
 
 func TestClientSecretJWT(t *testing.T) {
@@ -151,8 +214,8 @@ func TestTokenExchange(t *testing.T) {
 		if r.text(t, "issued_token_type") != accessTokenType || r.text(t, "scope") != "read" {
 			t.Errorf("got %s", r.body)
 		}
-		if got := call(t, s, r.text(t, "access_token")).text(t, "sub"); got != user {
-			t.Errorf("got subject %q, want %q", got, user)
+		if got := call(t, s, r.text(t, "access_token")).text(t, "sub"); got != "alice" {
+			t.Errorf("got subject %q, want alice", got)
 		}
 		c := claims(s)
 		c.Issuer, c.Subject = "idp", "bob"

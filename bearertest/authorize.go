@@ -5,34 +5,42 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 )
 
 // serveAuthorize is RFC 6749 section 3.1: it sends the user's browser back
 // to the client with a code, or with an error.
 func (s *Server) serveAuthorize(w http.ResponseWriter, r *http.Request, q request) {
 	p := params(merge(r.URL.Query(), url.Values(q.body)))
-	a, err := readAuthorization(p, q.cfg)
+	a, err := readAuthorization(p, q)
 	if err != nil {
-		// Nothing says where the browser may be sent, so it stays here.
+		// It is not known where the browser may be sent, so it stays here.
 		http.Error(w, err.Code+": "+err.Description, http.StatusBadRequest)
 		return
 	}
 	if err := a.check(p); err != nil {
-		s.sendBack(w, r, a, url.Values{"error": {err.Code}, "error_description": {err.Description}})
+		s.sendBack(w, a, url.Values{"error": {err.Code}, "error_description": {err.Description}})
 		return
+	}
+	user := q.cfg.user(p.get("login_hint"))
+	if chosen := q.body.get("user"); chosen != "" {
+		if user = chosen; !slices.Contains(q.cfg.Users, user) {
+			http.Error(w, "this user is unknown", http.StatusBadRequest)
+			return
+		}
 	}
 	yes, decided := q.cfg.Consent.decision(r, q)
 	switch {
 	case !decided:
-		showPage(w, consentData{Client: a.client.ID, Scope: a.scope, Action: r.URL.RequestURI()})
+		showPage(w, consentData{Client: a.client.ID, Scope: a.scope, Action: r.URL.RequestURI(), Users: q.cfg.Users, User: user})
 	case yes:
-		s.sendBack(w, r, a, url.Values{"code": {s.newCode(a, q.cfg)}})
+		s.sendBack(w, a, url.Values{"code": {s.newCode(a, user, q.cfg)}})
 	default:
-		s.sendBack(w, r, a, url.Values{"error": {"access_denied"}, "error_description": {"the user said no"}})
+		s.sendBack(w, a, url.Values{"error": {"access_denied"}, "error_description": {"the user said no"}})
 	}
 }
 
-// decision is what the user says, and whether there is an answer yet.
+// decision returns the user's answer, and whether there is one yet.
 func (c Consent) decision(r *http.Request, q request) (yes, decided bool) {
 	switch c {
 	case ConsentApprove:
@@ -54,16 +62,20 @@ type authorization struct {
 	redirectURI string // as it was sent; empty if it was not
 	state       string
 	scope       string
+	audience    []string
 	challenge   string // PKCE, S256; empty without
 }
 
-// readAuthorization reads as much as must be good before the browser can be
-// sent anywhere (RFC 6749 section 4.1.2.1).
-func readAuthorization(p params, cfg *Config) (*authorization, *oauthError) {
+// readAuthorization reads what must be right before the browser can be sent
+// anywhere (RFC 6749 section 4.1.2.1).
+func readAuthorization(p params, q request) (*authorization, *oauthError) {
+	if q.err != nil {
+		return nil, q.err
+	}
 	if name := p.repeated(); name != "" {
 		return nil, refuse("invalid_request", "a parameter is repeated: "+name)
 	}
-	client := cfg.client(p.get("client_id"))
+	client := q.cfg.client(p.get("client_id"))
 	if client == nil {
 		return nil, refuse("invalid_request", "client_id is missing or unknown")
 	}
@@ -102,8 +114,8 @@ func (c *Client) knows(u *url.URL) bool {
 	return false
 }
 
-// check is everything else; its errors go back to the client.
-func (a *authorization) check(p params) *oauthError {
+// check checks everything else; its errors go back to the client.
+func (a *authorization) check(p params) (err *oauthError) {
 	switch {
 	case p.get("response_type") != "code":
 		return refuse("unsupported_response_type", "response_type must be code")
@@ -114,7 +126,10 @@ func (a *authorization) check(p params) *oauthError {
 	case a.challenge != "" && p.get("code_challenge_method") != "S256":
 		return refuse("invalid_request", "code_challenge_method must be S256")
 	case a.challenge != "" && !challengeForm.MatchString(a.challenge):
-		return refuse("invalid_request", "code_challenge is no SHA-256 in base64url")
+		return refuse("invalid_request", "code_challenge is not a SHA-256 in base64url")
+	}
+	if a.audience, err = p.target(); err != nil {
+		return err
 	}
 	return a.client.checkScope(a.scope)
 }
@@ -123,8 +138,8 @@ func (a *authorization) check(p params) *oauthError {
 var challengeForm = regexp.MustCompile(`^[A-Za-z0-9_-]{43}$`)
 
 // sendBack redirects to the client, with the state, and with the issuer as
-// RFC 9207 says.
-func (s *Server) sendBack(w http.ResponseWriter, r *http.Request, a *authorization, answer url.Values) {
+// RFC 9207 requires.
+func (s *Server) sendBack(w http.ResponseWriter, a *authorization, answer url.Values) {
 	if a.state != "" {
 		answer.Set("state", a.state)
 	}
@@ -135,6 +150,7 @@ func (s *Server) sendBack(w http.ResponseWriter, r *http.Request, a *authorizati
 		query.Set(name, answer.Get(name))
 	}
 	to.RawQuery = query.Encode()
-	// 303, so that the browser does not send the consent form there.
-	http.Redirect(w, r, to.String(), http.StatusSeeOther)
+	w.Header().Set("Location", to.String())
+	// 303, so that the browser does not repeat the POST of the consent form.
+	w.WriteHeader(http.StatusSeeOther)
 }

@@ -27,7 +27,8 @@ var apps = Config{Clients: []Client{
 	{ID: "strict", Secret: "secret", RequirePKCE: true, Scopes: []string{"profile"}, Grants: []string{"authorization_code"}},
 }}
 
-// good are the parameters of an authorization request of the public client.
+// goodParams returns the parameters of a request of the public client that is
+// accepted.
 func goodParams() url.Values {
 	return url.Values{
 		"client_id": {"app"}, "response_type": {"code"}, "redirect_uri": {callback}, "scope": {"profile"},
@@ -44,7 +45,7 @@ func authorize(t *testing.T, s *Server, p url.Values) reply {
 	return mustDo(t, s, req)
 }
 
-// back is the query with which the browser comes back to the client.
+// back returns the query with which the browser returns to the client.
 func back(t *testing.T, r reply) url.Values {
 	t.Helper()
 	wantStatus(t, r, 303)
@@ -86,8 +87,8 @@ func TestCodeGrantOfAPublicClient(t *testing.T) {
 		}
 		a := call(t, s, r.text(t, "access_token"))
 		wantStatus(t, a, 200)
-		if got := a.text(t, "sub"); got != user {
-			t.Errorf("got subject %q, want %q", got, user)
+		if got := a.text(t, "sub"); got != "alice" {
+			t.Errorf("got subject %q, want alice", got)
 		}
 		r = mustDo(t, s, form(t, s, TokenEndpoint, "grant_type", "refresh_token", "client_id", "app", "refresh_token", r.text(t, "refresh_token")))
 		wantStatus(t, r, 200)

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// BenchmarkAPI is what a request to the API costs, server and client
-// together: it must not be what a load test measures.
+// BenchmarkAPI measures a request to the API, server and client together. The
+// cost must not dominate what a load test measures.
 func BenchmarkAPI(b *testing.B) {
 	for name, cfg := range map[string]Config{"tcp": {}, "memory": {Network: new(Network)}} {
 		b.Run(name, func(b *testing.B) {

@@ -6,11 +6,11 @@ import (
 	"net/url"
 )
 
-// authenticate finds out which client sends a request, as RFC 6749 section
-// 2.3 says. It is called with s.mu held.
+// authenticate returns the client that sends a request (RFC 6749 section
+// 2.3). It is called with s.mu held.
 func (s *Server) authenticate(r *http.Request, q request) (*Client, *oauthError) {
 	if q.err != nil {
-		return nil, refuse("invalid_request", "the parameters cannot be read")
+		return nil, q.err
 	}
 	if name := q.body.repeated(); name != "" {
 		return nil, refuse("invalid_request", "a parameter is repeated: "+name)
@@ -23,6 +23,7 @@ func (s *Server) authenticate(r *http.Request, q request) (*Client, *oauthError)
 	}
 	var client *Client
 	var method string
+	why := "unknown client or wrong credentials"
 	switch {
 	case basic:
 		client = q.cfg.basicClient(id, secret)
@@ -31,13 +32,16 @@ func (s *Server) authenticate(r *http.Request, q request) (*Client, *oauthError)
 		client = q.cfg.client(q.body.get("client_id")).withSecret(q.body.get("client_secret"))
 		method = "client_secret_post"
 	case assertion:
-		client, method = s.assertedClient(r, q)
+		var err error
+		if client, method, err = s.assertedClient(r, q); err != nil {
+			client, why = nil, "the client assertion is not accepted: "+err.Error()
+		}
 	default:
-		client, method = q.cfg.client(q.body.get("client_id")).bySight(r)
+		client, method = q.cfg.client(q.body.get("client_id")).withoutSecret(r)
 	}
 	sent := q.body.get("client_id")
 	if client == nil || !allows(client.Auth, method) || sent != "" && sent != client.ID {
-		return nil, &oauthError{status: http.StatusUnauthorized, Code: "invalid_client", Description: "unknown client, or wrong credentials", basic: basic}
+		return nil, &oauthError{status: http.StatusUnauthorized, Code: "invalid_client", Description: why, basic: basic}
 	}
 	return client, nil
 }
@@ -47,7 +51,7 @@ func anonymous(r *http.Request, p params) bool {
 	return r.Header.Get("Authorization") == "" && p.get("client_id") == "" && p.get("client_assertion") == ""
 }
 
-// withSecret is c if secret is its own, else nil.
+// withSecret returns c if secret is its own, else nil.
 func (c *Client) withSecret(secret string) *Client {
 	if c == nil || c.Secret == "" || subtle.ConstantTimeCompare([]byte(c.Secret), []byte(secret)) == 0 {
 		return nil
@@ -55,9 +59,9 @@ func (c *Client) withSecret(secret string) *Client {
 	return c
 }
 
-// bySight is a client that sends no credentials of its own: it is public, or
-// its certificate came with the connection (RFC 8705 section 2).
-func (c *Client) bySight(r *http.Request) (*Client, string) {
+// withoutSecret returns c, and the name of the method, if c is public or its
+// certificate came with the connection (RFC 8705 section 2).
+func (c *Client) withoutSecret(r *http.Request) (*Client, string) {
 	switch {
 	case c == nil:
 		return nil, ""
@@ -72,8 +76,9 @@ func (c *Client) bySight(r *http.Request) (*Client, string) {
 	}
 }
 
-// basicClient finds the client that HTTP Basic names. Its registration says
-// whether the two halves are form-encoded (RFC 6749 section 2.3.1).
+// basicClient returns the client that HTTP Basic authenticates. The client's
+// registration says whether id and secret are form-encoded (RFC 6749 section
+// 2.3.1).
 func (c *Config) basicClient(id, secret string) *Client {
 	if client := c.client(id); client != nil && client.RawBasic {
 		return client.withSecret(secret)
@@ -93,7 +98,8 @@ func (c *Config) basicClient(id, secret string) *Client {
 	return client.withSecret(secret)
 }
 
-// authMethods are the ones that this server knows, as RFC 8414 names them.
+// authMethods are the methods that this server supports, as RFC 8414 names
+// them.
 var authMethods = []string{
 	"client_secret_basic", "client_secret_post", "none",
 	"private_key_jwt", "client_secret_jwt",

@@ -1,10 +1,6 @@
 package bearertest
 
-import (
-	"net/http"
-	"strings"
-	"testing"
-)
+import "testing"
 
 func TestClientAuthentication(t *testing.T) {
 	cfg := Config{Clients: []Client{
@@ -56,19 +52,6 @@ func TestClientAuthentication(t *testing.T) {
 	}
 }
 
-func TestTokenRequestAsJSON(t *testing.T) {
-	everywhere(t, Config{}, func(t *testing.T, s *Server) {
-		post := func(body string) reply {
-			req, _ := http.NewRequestWithContext(t.Context(), "POST", s.Endpoint(TokenEndpoint), strings.NewReader(body))
-			req.Header.Set("Content-Type", "application/json; charset=utf-8")
-			return mustDo(t, s, req)
-		}
-		wantStatus(t, post(`{"grant_type":"client_credentials","client_id":"client","client_secret":"secret"}`), 200)
-		wantStatus(t, post(`{"grant_type":`), 400)
-		wantStatus(t, post(`{"resource":["a","b"],"grant_type":"client_credentials","client_id":"client","client_secret":"secret"}`), 200)
-	})
-}
-
 func TestTokenRequestsThatAreRefused(t *testing.T) {
 	cfg := Config{Clients: []Client{{ID: "client", Secret: "secret", Scopes: []string{"read", "write"}, Grants: []string{"client_credentials"}}}}
 	for name, row := range map[string]struct {
@@ -87,10 +70,4 @@ func TestTokenRequestsThatAreRefused(t *testing.T) {
 			}
 		})
 	}
-	inMemory(t, cfg, func(t *testing.T, s *Server) {
-		req := tokenRequest(t, s)
-		req.Method, req.Body = "GET", nil
-		req.ContentLength = 0
-		wantStatus(t, mustDo(t, s, req), 405)
-	})
 }

@@ -7,21 +7,21 @@ import (
 	"time"
 )
 
-// code is an authorization code: good once, and not for long.
+// code is an authorization code: valid once, and for a short time.
 type code struct {
-	grantee
+	Grantee
 	redirectURI string
 	challenge   string
 	expires     time.Time
 	family      *family // of the tokens that were issued for it; nil: not used yet
 }
 
-func (s *Server) newCode(a *authorization, cfg *Config) string {
+func (s *Server) newCode(a *authorization, user string, cfg *Config) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	text := "code-" + rand.Text()
 	s.state.codes[text] = &code{
-		grantee:     grantee{client: a.client.ID, subject: user, scope: a.scope},
+		Grantee:     Grantee{ClientID: a.client.ID, Subject: user, Scope: a.scope, Audience: a.audience},
 		redirectURI: a.redirectURI,
 		challenge:   a.challenge,
 		expires:     time.Now().Add(cfg.CodeLifetime),
@@ -36,11 +36,11 @@ func authorizationCode(s *Server, q grantRequest) (*tokenAnswer, *oauthError) {
 		return nil, refuse("invalid_request", "code is missing")
 	}
 	c := s.state.codes[text]
-	if c == nil || c.client != q.client.ID {
+	if c == nil || c.ClientID != q.client.ID {
 		return nil, refuse("invalid_grant", "the code is unknown")
 	}
 	if c.family != nil {
-		c.family.revoked = true // RFC 6749 section 4.1.2: somebody has stolen it
+		c.family.revoked = true // RFC 6749 section 4.1.2: it may be stolen
 		return nil, refuse("invalid_grant", "the code was used before; its tokens are revoked")
 	}
 	if !time.Now().Before(c.expires) {
@@ -52,8 +52,12 @@ func authorizationCode(s *Server, q grantRequest) (*tokenAnswer, *oauthError) {
 	if err := c.proof(q.body.get("code_verifier")); err != nil {
 		return nil, err
 	}
-	c.family = new(family)
-	return s.consented(q, c.grantee, c.family), nil
+	f := new(family)
+	answer, err := s.consented(q, c.Grantee, f)
+	if err == nil {
+		c.family = f
+	}
+	return answer, err
 }
 
 // proof is RFC 7636 section 4.6.
@@ -71,12 +75,17 @@ func (c *code) proof(verifier string) *oauthError {
 	return nil
 }
 
-// consented is the answer where a user has consented: with a refresh token,
-// if the client may use one.
-func (s *Server) consented(q grantRequest, g grantee, f *family) *tokenAnswer {
+// consented answers where a user has consented: with a refresh token too, if
+// the client may use one. That one is for all that the user granted, even if
+// this request is for less.
+func (s *Server) consented(q grantRequest, granted Grantee, f *family) (*tokenAnswer, *oauthError) {
+	g, err := q.narrowed(granted)
+	if err != nil {
+		return nil, err
+	}
 	answer := s.access(q.cfg, g, f)
 	if allows(q.client.Grants, "refresh_token") {
-		answer.RefreshToken = s.state.newRefresh(g, f, q.cfg.RefreshLifetime)
+		answer.RefreshToken = s.state.newRefresh(granted, f, q.cfg.RefreshLifetime)
 	}
-	return answer
+	return answer, nil
 }

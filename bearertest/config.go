@@ -3,44 +3,63 @@ package bearertest
 import (
 	"crypto"
 	"crypto/x509"
+	"net/http"
+	"slices"
 	"time"
 )
 
 // Config says how a [Server] behaves. The zero value is a usable server on
-// loopback TCP with one client, ID "client" and Secret "secret".
+// loopback TCP with one client, ID "client" and Secret "secret", and one
+// user, "alice".
 type Config struct {
-	// Network is where the server lives: nil means TCP on 127.0.0.1.
+	// Network is where the server lives; nil means TCP on 127.0.0.1.
 	Network *Network
 	// Host is the server's host name in Network; empty means "auth.test".
-	// It is not used over TCP.
+	// It has no effect over TCP.
 	Host string
 	// TLS makes the TCP server speak https, with a certificate that
 	// [Server.Transport] trusts. In a Network the URL is https anyway.
 	TLS bool
-	// Routes are further [net/http.ServeMux] patterns for endpoints, as
+	// Routes are additional [net/http.ServeMux] patterns for endpoints, as
 	// other servers have them: "/auth/v1/token", or with a host and a
 	// subtree "api.example.com/v2/".
 	Routes map[string]Endpoint
 
 	// Clients are the registered clients; empty means the one named above.
 	Clients []Client
-	// Issuers may sign assertions for the JWT bearer grant (RFC 7523
-	// section 2.1): the public key of each "iss".
+	// Users are the subjects who may consent; empty means "alice" alone.
+	// Without a consent page the one that the request's login_hint names
+	// (OpenID Connect Core section 3.1.2.1) consents, otherwise the first.
+	// The page, and [Server.DecideAs], choose any of them.
+	Users []string
+	// Issuers may sign assertions (RFC 7523) for the JWT bearer grant and
+	// for token exchange. The value is the public key of the "iss" that it
+	// stands under, in any form that [Client].Key may have.
 	Issuers map[string]crypto.PublicKey
 
-	// Delay is how long each endpoint takes. No lock is held meanwhile.
+	// JSON accepts parameters as a JSON object too, as some servers do.
+	// Otherwise a form is required (RFC 6749 appendix B).
+	JSON bool
+
+	// Delay is how long each endpoint takes. Requests wait concurrently.
 	Delay map[Endpoint]time.Duration
 
 	// TokenLifetime of an access token: 0 means one hour. Negative means
-	// for ever, and expires_in is left out of the answers. expires_in has
-	// whole seconds, rounded down, and is 1 for a lifetime below a second.
+	// that it never expires, and the answers omit expires_in. expires_in
+	// has whole seconds, rounded down, and is 1 for less than a second.
 	TokenLifetime time.Duration
 	// RefreshLifetime of a refresh token: 0 means until it is revoked.
 	RefreshLifetime time.Duration
-	// NoRotation keeps a refresh token good after its use, and sends no new
-	// one. Otherwise each use gives a new one, and using an old one again
-	// revokes all tokens of its family (RFC 9700 section 4.14.2).
+	// NoRotation keeps a refresh token valid after its use, and sends no
+	// new one. Otherwise each use returns a new one, and using an old one
+	// again revokes all tokens of its family (RFC 9700 section 4.14.2).
 	NoRotation bool
+	// ReuseGrace is how long after its first use a rotated refresh token
+	// may be used again, by a client that lost the answer or refreshes
+	// twice at once. Each use then returns another successor; all of them
+	// stay valid, and none of the uses counts as reuse. 0 or negative means
+	// that the first repetition is reuse.
+	ReuseGrace time.Duration
 
 	// Consent is what the user answers at the authorization endpoint and
 	// for a device.
@@ -52,14 +71,26 @@ type Config struct {
 	// DeviceInterval is the least time between two polls: 0 means 5 s.
 	DeviceInterval time.Duration
 
-	// RejectStatus is the API's answer to a request without a good token:
+	// RequiredScope returns the scopes that a request to the API needs,
+	// separated by spaces; nil or "" means none. A valid token that lacks
+	// one of them is answered 403 with an insufficient_scope challenge (RFC
+	// 6750 section 3.1), whatever RejectStatus and Challenge are. It is
+	// called concurrently and must not read the body.
+	RequiredScope func(*http.Request) string
+	// RequiredAudience returns the resource that a token must be for, if a
+	// request to the API is to be accepted; nil or "" means any. A token is
+	// for what its client named as resource (RFC 8707) or audience (RFC
+	// 8693 section 2.1). One that is for something else, or that names
+	// nothing, is not valid there. It is called as RequiredScope is.
+	RequiredAudience func(*http.Request) string
+	// RejectStatus is the API's answer to a request without a valid token:
 	// 0 means 401.
 	RejectStatus int
 	// Challenge is the WWW-Authenticate of that answer: empty means a
-	// Bearer challenge as RFC 6750 section 3 has it, "-" means none.
+	// Bearer challenge as RFC 6750 section 3 defines it, "-" means none.
 	Challenge string
-	// DefaultGrant is assumed of a token request that has no grant_type;
-	// empty means that such a request is refused, as RFC 6749 says.
+	// DefaultGrant is assumed for a token request without grant_type;
+	// empty means that it is refused, as RFC 6749 requires.
 	DefaultGrant string
 }
 
@@ -69,7 +100,7 @@ type Consent int
 const (
 	ConsentApprove Consent = iota // yes, at once
 	ConsentDeny                   // no, at once
-	ConsentAsk                    // an HTML page asks, or [Server.Decide] says
+	ConsentAsk                    // an HTML page asks, or [Server.Decide] answers
 )
 
 // Client is a registered client (RFC 6749 section 2).
@@ -79,26 +110,30 @@ type Client struct {
 	// Secret is the client_secret. A client without Secret, Key
 	// and Certificate is a public one, and must use PKCE.
 	Secret string
-	// Key verifies the client's assertions for private_key_jwt.
+	// Key verifies the client's assertions for private_key_jwt. It is a
+	// public key of package crypto or, for a key with a name, a JSONWebKey
+	// or JSONWebKeySet of github.com/go-jose/go-jose/v4. An assertion whose
+	// kid names no key is refused, and so is one without kid if there are
+	// several keys. Thus a key without a name requires that kid is absent.
 	Key crypto.PublicKey
 	// Certificate is the client's own for self_signed_tls_client_auth and
 	// tls_client_auth (RFC 8705). It needs Config.TLS.
 	Certificate *x509.Certificate
-	// Auth are the methods that the client may use, by their names in RFC
+	// Auth lists the methods that the client may use, by their names in RFC
 	// 8414 and 7591 ("client_secret_basic", "private_key_jwt", "none").
 	// Empty means every method that its credentials allow.
 	Auth []string
-	// Grants are the grant_type values that it may use; empty means all.
+	// Grants lists the grant_type values that it may use; empty means all.
 	Grants []string
-	// Scopes are the ones that it may ask for; empty means any.
+	// Scopes lists the scopes that it may request; empty means any.
 	Scopes []string
 	// RedirectURIs are the registered ones; empty means any. They are
-	// compared exactly, but the port of a loopback address is free (RFC
-	// 8252 section 7.3).
+	// compared exactly, except that the port of a loopback address is free
+	// (RFC 8252 section 7.3).
 	RedirectURIs []string
-	// RequirePKCE asks a confidential client for PKCE too.
+	// RequirePKCE requires PKCE of a confidential client too.
 	RequirePKCE bool
-	// RawBasic takes HTTP Basic credentials as they come, without the
+	// RawBasic takes HTTP Basic credentials as they are, without the
 	// form-encoding of RFC 6749 section 2.3.1.
 	RawBasic bool
 }
@@ -106,10 +141,13 @@ type Client struct {
 // public reports whether the client has no credentials.
 func (c *Client) public() bool { return c.Secret == "" && c.Key == nil && c.Certificate == nil }
 
-// withDefaults fills in what zero means, on a copy.
+// withDefaults replaces zero values by what they mean, in a copy.
 func (c Config) withDefaults() *Config {
 	if len(c.Clients) == 0 {
 		c.Clients = []Client{{ID: "client", Secret: "secret"}}
+	}
+	if len(c.Users) == 0 {
+		c.Users = []string{"alice"}
 	}
 	orDefault := func(d *time.Duration, v time.Duration) {
 		if *d == 0 {
@@ -121,12 +159,12 @@ func (c Config) withDefaults() *Config {
 	orDefault(&c.DeviceLifetime, 10*time.Minute)
 	orDefault(&c.DeviceInterval, 5*time.Second)
 	if c.RejectStatus == 0 {
-		c.RejectStatus = 401
+		c.RejectStatus = http.StatusUnauthorized
 	}
 	return &c
 }
 
-// client finds a registered client.
+// client returns a registered client, nil if there is none with this id.
 func (c *Config) client(id string) *Client {
 	for i := range c.Clients {
 		if c.Clients[i].ID == id {
@@ -136,15 +174,15 @@ func (c *Config) client(id string) *Client {
 	return nil
 }
 
+// user returns the user that hint names, otherwise the first one.
+func (c *Config) user(hint string) string {
+	if slices.Contains(c.Users, hint) {
+		return hint
+	}
+	return c.Users[0]
+}
+
 // allows reports whether v is in list; an empty list allows everything.
 func allows(list []string, v string) bool {
-	if len(list) == 0 {
-		return true
-	}
-	for _, s := range list {
-		if s == v {
-			return true
-		}
-	}
-	return false
+	return len(list) == 0 || slices.Contains(list, v)
 }

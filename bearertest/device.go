@@ -4,16 +4,17 @@ import (
 	"crypto/rand"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
 
-// devicePage is where the user goes with the user code.
+// devicePage is where the user enters the user code.
 const devicePage = "/device"
 
 // device is a device that waits for its user (RFC 8628).
 type device struct {
-	grantee
+	Grantee
 	userCode string
 	expires  time.Time
 	interval time.Duration
@@ -56,8 +57,13 @@ func (s *Server) startDevice(r *http.Request, q request) (*deviceAnswer, *oauthE
 	if err := client.checkScope(scope); err != nil {
 		return nil, err
 	}
+	audience, err := q.body.target()
+	if err != nil {
+		return nil, err
+	}
+	user := q.cfg.user(q.body.get("login_hint"))
 	d := &device{
-		grantee:  grantee{client: client.ID, subject: user, scope: scope},
+		Grantee:  Grantee{ClientID: client.ID, Subject: user, Scope: scope, Audience: audience},
 		userCode: userCode(),
 		expires:  time.Now().Add(q.cfg.DeviceLifetime),
 		interval: q.cfg.DeviceInterval,
@@ -74,7 +80,7 @@ func (s *Server) startDevice(r *http.Request, q request) (*deviceAnswer, *oauthE
 	}, nil
 }
 
-// userCode is short and has no letters that are mistaken for another.
+// userCode returns a short code without characters that look alike.
 func userCode() string {
 	t := rand.Text()
 	return t[:4] + "-" + t[4:8]
@@ -85,7 +91,7 @@ func deviceCode(s *Server, q grantRequest) (*tokenAnswer, *oauthError) {
 	d := s.state.devices[q.body.get("device_code")]
 	now := time.Now()
 	switch {
-	case d == nil || d.client != q.client.ID || d.used:
+	case d == nil || d.ClientID != q.client.ID || d.used:
 		return nil, refuse("invalid_grant", "the device_code is unknown or was used before")
 	case !now.Before(d.expires):
 		return nil, refuse("expired_token", "the device_code has expired")
@@ -101,38 +107,79 @@ func deviceCode(s *Server, q grantRequest) (*tokenAnswer, *oauthError) {
 	case !d.approved:
 		return nil, refuse("access_denied", "the user said no")
 	}
-	d.used = true
-	return s.consented(q, d.grantee, new(family)), nil
+	answer, err := s.consented(q, d.Grantee, new(family))
+	d.used = err == nil
+	return answer, err
 }
 
 // Decide answers for the user of a device that waits under [ConsentAsk], by
-// the user code that the device shows. The error says that no device waits
-// with this code.
+// the user code that the device shows. The user is the one that the device's
+// login_hint names, otherwise the first of Config.Users. Decide returns an
+// error if no device waits with this code.
 func (s *Server) Decide(userCode string, approve bool) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, d := range s.state.devices {
-		if !d.decided && strings.EqualFold(d.userCode, strings.TrimSpace(userCode)) && time.Now().Before(d.expires) {
-			d.decided, d.approved = true, approve
-			return nil
-		}
-	}
-	return fmt.Errorf("bearertest: no device waits for the user code %q", userCode)
+	return s.decide(userCode, "", approve)
 }
 
-// serveDevicePage is where the user types the user code, or finds it there.
+// DecideAs is [Server.Decide] for another user. It returns an error too if
+// user is not one of Config.Users.
+func (s *Server) DecideAs(userCode, user string, approve bool) error {
+	if !slices.Contains(s.config.Load().Users, user) {
+		return fmt.Errorf("bearertest: user %q is not in Config.Users", user)
+	}
+	return s.decide(userCode, user, approve)
+}
+
+// decide answers for user, for the device's own user if that is empty.
+func (s *Server) decide(userCode, user string, approve bool) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	d := s.state.waiting(userCode)
+	if d == nil {
+		return fmt.Errorf("bearertest: no device waits for the user code %q", userCode)
+	}
+	d.decided, d.approved = true, approve
+	if user != "" {
+		d.Subject = user
+	}
+	return nil
+}
+
+// waiting returns the device that shows userCode and has no answer yet, nil
+// if there is none.
+func (st *state) waiting(userCode string) *device {
+	for _, d := range st.devices {
+		if !d.decided && strings.EqualFold(d.userCode, strings.TrimSpace(userCode)) && time.Now().Before(d.expires) {
+			return d
+		}
+	}
+	return nil
+}
+
+// serveDevicePage shows the page where the user enters the user code, or
+// finds it filled in.
 func (s *Server) serveDevicePage(w http.ResponseWriter, r *http.Request) {
-	if r.Method != http.MethodPost {
-		code := r.URL.Query().Get("user_code")
-		showPage(w, consentData{Device: true, Code: code, Action: devicePage})
+	data := consentData{Device: true, Code: r.URL.Query().Get("user_code"), Action: devicePage, Users: s.config.Load().Users}
+	s.mu.Lock()
+	if d := s.state.waiting(data.Code); d != nil {
+		data.User = d.Subject
+	}
+	s.mu.Unlock()
+	showPage(w, data)
+}
+
+// serveDeviceDecision receives the user's answer from that page.
+func (s *Server) serveDeviceDecision(w http.ResponseWriter, r *http.Request) {
+	body, _, refusal := readForm(r, false)
+	if refusal != nil {
+		http.Error(w, refusal.Description, http.StatusBadRequest)
 		return
 	}
-	body, _, err := readForm(r)
-	if err == nil {
-		err = s.Decide(body.Get("user_code"), body.Get("decision") == "approve")
+	decide := s.Decide
+	if user := body.Get("user"); user != "" {
+		decide = func(code string, approve bool) error { return s.DecideAs(code, user, approve) }
 	}
-	if err != nil {
-		http.Error(w, "no device waits for this code", http.StatusBadRequest)
+	if decide(body.Get("user_code"), body.Get("decision") == "approve") != nil {
+		http.Error(w, "no device waits for this code, or the user is unknown", http.StatusBadRequest)
 		return
 	}
 	showPage(w, consentData{Done: "Done. You can close this window."})

@@ -16,7 +16,7 @@ func startDevice(t *testing.T, s *Server) reply {
 	return r
 }
 
-// poll gives the error, empty for a token.
+// poll returns the error, empty for a token.
 func poll(t *testing.T, s *Server, started reply) string {
 	t.Helper()
 	r := mustDo(t, s, form(t, s, TokenEndpoint, "grant_type", deviceGrant, "client_id", "tv", "device_code", started.text(t, "device_code")))
@@ -53,7 +53,7 @@ func TestDeviceWaitsForItsUser(t *testing.T) {
 	})
 }
 
-// Each poll that comes too soon makes the interval 5 s longer.
+// Each poll that is too early makes the interval 5 s longer.
 func TestDeviceSlowsDown(t *testing.T) {
 	inMemory(t, asking, func(t *testing.T, s *Server) {
 		r := startDevice(t, s)

@@ -2,13 +2,14 @@ package bearertest_test
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 
 	"example.com/bearer/bearertest"
 )
 
-// A client asks for a token while the token endpoint is out of order.
+// A client requests tokens during an outage of the token endpoint.
 func Example() {
 	srv, err := bearertest.NewServer(bearertest.Config{})
 	if err != nil {
@@ -40,7 +41,7 @@ func Example() {
 	// 3 requests, 1 token, 2 faults
 }
 
-// A server in memory has no socket, and works in a synctest bubble.
+// A server in memory needs no socket and works in a synctest bubble.
 func ExampleNetwork() {
 	network := new(bearertest.Network)
 	srv, err := bearertest.NewServer(bearertest.Config{Network: network})
@@ -67,4 +68,40 @@ func ExampleNetwork() {
 	// https://auth.test/api/ 401
 	// https://other.test/ 200
 	// 1 request at the other origin
+}
+
+// Protect checks the token and its scope, and then calls a handler of yours.
+func ExampleServer_Protect() {
+	network := new(bearertest.Network)
+	srv, err := bearertest.NewServer(bearertest.Config{
+		Network:       network,
+		RequiredScope: func(*http.Request) string { return "read" },
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer srv.Close()
+	network.Handle("api.test", srv.Protect(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		caller, _ := bearertest.GranteeFrom(r.Context())
+		fmt.Fprintf(w, "hello %s", caller.Subject)
+	})))
+
+	for _, scope := range []string{"write", "read write"} {
+		token, _ := srv.IssueFor(bearertest.Grantee{ClientID: "client", Subject: "bob", Scope: scope})
+		req, _ := http.NewRequest("GET", "https://api.test/hello", nil)
+		req.Header.Set("Authorization", "Bearer "+token)
+		resp, err := srv.Client().Do(req)
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		body, _ := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		fmt.Println(resp.StatusCode, string(body))
+	}
+	// Output:
+	// 403 {"error":"insufficient_scope"}
+	//
+	// 200 hello bob
 }

@@ -15,14 +15,15 @@ import (
 type exchange struct {
 	req    *http.Request // the client's, for Response.Request
 	body   *requestBody
-	ctx    context.Context // the handler's: ends with the client's, or with the response body
+	ctx    context.Context // the handler's: ends with the client's or with the response body
 	cancel context.CancelFunc
 
-	// The handler's alone, until answered is closed.
+	// Only the handler uses these until answered is closed. The client then
+	// reads status, sent and err, which no longer change.
 	header  http.Header
 	status  int // 0: no WriteHeader yet
 	sent    http.Header
-	started bool // the header is with the client: too late to guess its type
+	started bool // the client has the header: too late to guess its type
 	err     error
 
 	once     sync.Once // closes answered
@@ -40,10 +41,10 @@ func newExchange(req *http.Request) *exchange {
 	return x
 }
 
-// serve runs the handler. It ends with the handler, which the end of the
-// client's context, or of the response body, tells to stop.
+// serve runs the handler and returns when the handler does. The handler's
+// context ends with the client's context or when the response body is closed.
 func (x *exchange) serve(h http.Handler) {
-	// When the client leaves, whoever reads the response is told why.
+	// A read of the response fails with the reason why the client left.
 	stop := context.AfterFunc(x.req.Context(), func() {
 		x.pw.CloseWithError(context.Cause(x.req.Context()))
 	})
@@ -63,22 +64,22 @@ func (x *exchange) serve(h http.Handler) {
 		case v == http.ErrAbortHandler:
 			x.end(errDropped)
 		default:
-			panic(v) // a bug of the handler's: let the test see it
+			panic(v) // a bug in the handler, which the test must show
 		}
 	}()
 	h.ServeHTTP(x, serverRequest(x.ctx, x.req, x.body))
 }
 
-// end fails the exchange: with no answer yet the round trip, else the body.
+// end fails the round trip, or the response body if there is an answer already.
 func (x *exchange) end(err error) {
 	x.answer(err)
 	if errors.Is(err, io.EOF) {
-		err = io.ErrUnexpectedEOF // a reader would take io.EOF for the body's good end
+		err = io.ErrUnexpectedEOF // io.EOF would mean that the body is complete
 	}
 	x.pw.CloseWithError(err)
 }
 
-// answer lets the client have the header, or the error; the first one counts.
+// answer passes the header, or err, to the client; only the first call counts.
 func (x *exchange) answer(err error) {
 	x.once.Do(func() {
 		x.err = err
@@ -88,8 +89,8 @@ func (x *exchange) answer(err error) {
 
 func (x *exchange) Header() http.Header { return x.header }
 
-// WriteHeader fixes the status and the header. The client has them with the
-// first byte of the body, as over TCP.
+// WriteHeader fixes the status and the header. The client receives them with
+// the first byte of the body, as over TCP.
 func (x *exchange) WriteHeader(status int) {
 	if status < 200 || x.status != 0 {
 		return // informational, or too late
@@ -110,7 +111,7 @@ func (x *exchange) Write(p []byte) (int, error) {
 	return x.pw.Write(p)
 }
 
-// Flush sends what there is, so that the client has an answer.
+// Flush sends the header if it is not sent yet.
 func (x *exchange) Flush() {
 	x.WriteHeader(http.StatusOK)
 	x.started = true
@@ -141,22 +142,23 @@ type responseBody struct{ x *exchange }
 
 func (b *responseBody) Read(p []byte) (int, error) { return b.x.pr.Read(p) }
 
-// Close ends the handler, as closing a connection does.
+// Close ends the handler's context, as closing a connection does.
 func (b *responseBody) Close() error {
 	b.x.cancel()
 	return b.x.pr.Close()
 }
 
-// requestBody is the client's body as the handler reads it. It checks the
-// announced length, as net/http does, and closes the client's body once.
+// requestBody is the client's body as the handler reads it. It compares the
+// length with ContentLength, as net/http does, and closes the client's body
+// once.
 type requestBody struct {
 	r     io.ReadCloser
-	want  int64 // negative: not announced
+	want  int64 // ContentLength; negative: unknown
 	close func() error
 
 	mu  sync.Mutex // guards what follows
 	got int64
-	err error // the client's mistake, which fails the exchange
+	err error // an error of the client's body, which fails the exchange
 }
 
 func newRequestBody(req *http.Request) *requestBody {

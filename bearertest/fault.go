@@ -4,37 +4,39 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"maps"
 	"net/http"
+	"net/url"
 	"strconv"
 	"time"
 )
 
 // Fault is something that goes wrong at an endpoint. Zero fields have no
-// effect. It begins with the first request that it hits, so that an outage
-// can be armed beforehand. A request is not processed unless Processed or
-// Members says so.
+// effect. A fault begins with the first request that it hits, so that an
+// outage can be armed beforehand. A request that it hits is not processed
+// unless Processed, Rename or Members is set.
 type Fault struct {
 	// Times is how many requests it hits. 0 means one or, with For, all of
-	// them; negative means all until [Server.ClearFaults]. With both set, what
-	// comes first ends it.
+	// them; negative means all until [Server.ClearFaults]. If both are set,
+	// whichever comes first ends it.
 	Times int
 	// For is how long it lasts, counted from the first request that it hits.
 	For time.Duration
 
-	// Delay is waited first, instead of the endpoint's usual delay. 0 means
-	// the usual one for a request that is processed, and none otherwise.
+	// Delay replaces the endpoint's usual delay. 0 means the usual one for
+	// a request that is processed, and none otherwise.
 	Delay time.Duration
-	// Processed lets the server do what was asked, so that a token is
+	// Processed makes the server process the request, so that a token is
 	// issued or revoked, before the answer is spoiled.
 	Processed bool
 
 	// Drop closes the connection instead of answering. With Truncate it is
 	// closed in the middle of the answer's body.
 	//
-	// A [net/http.Transport] sends a request without a body again, unasked,
-	// if a connection that it used before is dropped.
+	// A [net/http.Transport] resends a request without a body by itself if
+	// a connection that it used before is dropped.
 	Drop bool
 	// Status replaces the status.
 	Status int
@@ -45,8 +47,14 @@ type Fault struct {
 	Body string
 	// Redirect is the Location of a redirection; Status 0 then means 307.
 	Redirect string
-	// Members are set in the JSON object that the endpoint answers with,
-	// which is then processed; a nil value takes the member away.
+	// Rename changes the names of members, from key to value, in the JSON
+	// object that the endpoint answers with, once it has processed the
+	// request. In a redirection it renames parameters of the Location's
+	// query.
+	Rename map[string]string
+	// Members then sets members, or parameters, in the same place; a nil
+	// value removes one. At the [AuthorizeEndpoint] {"iss": nil} and
+	// {"iss": "https://other.test"} are what RFC 9207 protects against.
 	Members map[string]any
 	// Truncate sends only the first half of the body, as if it were all.
 	Truncate bool
@@ -76,15 +84,15 @@ func (s *Server) Fault(e Endpoint, f Fault) {
 	s.faults[e] = append(s.faults[e], a)
 }
 
-// ClearFaults takes all faults away.
+// ClearFaults removes all faults.
 func (s *Server) ClearFaults() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	clear(s.faults)
 }
 
-// hit gives the fault that a request arriving now at e meets, or nil.
-// It is called under s.mu.
+// hit returns the fault that a request to e at the time now meets, or nil.
+// It is called with s.mu held.
 func (s *Server) hit(e Endpoint, now time.Time) *Fault {
 	for len(s.faults[e]) > 0 {
 		a := s.faults[e][0]
@@ -105,11 +113,14 @@ func (s *Server) hit(e Endpoint, now time.Time) *Fault {
 	return nil
 }
 
-// processes reports whether the request is to be processed all the same.
-func (f *Fault) processes() bool { return f.Processed || f.Members != nil }
+// processes reports whether the request is processed all the same.
+func (f *Fault) processes() bool { return f.Processed || f.edits() }
 
-// answer sends the spoiled answer; good is the answer of the processed
-// request, or an empty one.
+// edits reports whether the answer's members change.
+func (f *Fault) edits() bool { return f.Members != nil || f.Rename != nil }
+
+// answer sends the spoiled answer. good is the endpoint's answer, empty if the
+// request was not processed.
 func (f *Fault) answer(ctx context.Context, w http.ResponseWriter, good *buffered) {
 	if f.Drop && !f.Truncate {
 		panic(http.ErrAbortHandler)
@@ -119,6 +130,9 @@ func (f *Fault) answer(ctx context.Context, w http.ResponseWriter, good *buffere
 	body, status := f.body(good), good.status
 	if f.Body != "" || !f.processes() {
 		h.Del("Content-Type")
+	}
+	if to := h.Get("Location"); to != "" && f.edits() {
+		h.Set("Location", f.editQuery(to))
 	}
 	if f.Redirect != "" {
 		h.Set("Location", f.Redirect)
@@ -157,32 +171,60 @@ func bodyAllowed(status int) bool {
 	return status != http.StatusNoContent && status != http.StatusNotModified
 }
 
-// body is what the fault makes of the good answer's body.
+// body returns the body of the spoiled answer.
 func (f *Fault) body(good *buffered) []byte {
 	if f.Body != "" {
 		return []byte(f.Body)
 	}
 	b := good.body.Bytes()
-	if f.Members == nil {
+	if !f.edits() {
 		return b
 	}
 	dec := json.NewDecoder(bytes.NewReader(b))
 	dec.UseNumber()
 	members := make(map[string]any)
 	if dec.Decode(&members) != nil {
-		return b // no JSON object: there are no members to change
+		return b // not a JSON object: there are no members to change
 	}
-	for k, v := range f.Members {
-		if v == nil {
-			delete(members, k)
-			continue
-		}
-		members[k] = v
-	}
+	edit(f, members, func(v any) any { return v })
 	if b2, err := json.Marshal(members); err == nil {
 		b = b2
 	}
 	return b
+}
+
+// editQuery returns the URL to with a query as the fault makes it.
+func (f *Fault) editQuery(to string) string {
+	u, err := url.Parse(to)
+	if err != nil {
+		return to // a handler under Protect may send anything
+	}
+	query := u.Query()
+	edit(f, query, func(v any) []string { return []string{fmt.Sprint(v)} })
+	u.RawQuery = query.Encode()
+	return u.String()
+}
+
+// edit renames and sets the members of m; value makes a member of an element
+// of Members.
+func edit[M ~map[string]V, V any](f *Fault, m M, value func(any) V) {
+	renamed := make(M)
+	for old, name := range f.Rename {
+		if v, ok := m[old]; ok {
+			renamed[name] = v
+		}
+	}
+	for old := range f.Rename {
+		delete(m, old)
+	}
+	maps.Copy(m, renamed) // after the deletions, so that two names can be swapped
+	for name, v := range f.Members {
+		if v == nil {
+			delete(m, name)
+			continue
+		}
+		m[name] = value(v)
+	}
 }
 
 // endless writes until the client leaves.

@@ -5,13 +5,14 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
 )
 
-// faulty asks for a token over a new connection: net/http sends some requests
-// again, unasked, when an old connection fails.
+// faulty requests a token over a new connection: net/http resends some
+// requests by itself if a used connection fails.
 func faulty(t *testing.T, s *Server) (reply, error) {
 	t.Helper()
 	s.Client().CloseIdleConnections()
@@ -66,6 +67,66 @@ func TestFaultSpoilsTheAnswer(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Some servers rename members and add others.
+func TestFaultRenamesMembers(t *testing.T) {
+	everywhere(t, Config{}, func(t *testing.T, s *Server) {
+		s.Fault(TokenEndpoint, Fault{
+			Rename:  map[string]string{"access_token": "accessToken", "absent": "present", "token_type": "expires_in", "expires_in": "token_type"},
+			Members: map[string]any{"extra": map[string]any{"deep": []int{1}}},
+		})
+		r, err := faulty(t, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantStatus(t, r, 200)
+		if r.member(t, "access_token") != nil || r.member(t, "present") != nil || r.member(t, "extra") == nil ||
+			r.member(t, "expires_in") != "Bearer" || r.member(t, "token_type") != 3600.0 {
+			t.Errorf("got %s, want renamed members, two of them swapped, and an extra one", r.body)
+		}
+		wantStatus(t, call(t, s, r.text(t, "accessToken")), 200)
+	})
+}
+
+// RFC 9207 section 2.4: a client must refuse a callback whose iss is wrong or,
+// if the server announces it, absent.
+func TestFaultChangesTheCallback(t *testing.T) {
+	for name, row := range map[string]struct {
+		fault Fault
+		want  func(q url.Values, s *Server) bool
+	}{
+		"as it is":   {Fault{Processed: true}, func(q url.Values, s *Server) bool { return q.Get("iss") == s.URL }},
+		"iss absent": {Fault{Members: map[string]any{"iss": nil}}, func(q url.Values, s *Server) bool { return !q.Has("iss") }},
+		"iss wrong": {Fault{Members: map[string]any{"iss": "https://other.test"}},
+			func(q url.Values, s *Server) bool { return q.Get("iss") == "https://other.test" && len(q["iss"]) == 1 }},
+		"renamed": {Fault{Rename: map[string]string{"iss": "issuer"}},
+			func(q url.Values, s *Server) bool { return !q.Has("iss") && q.Get("issuer") == s.URL }},
+		"number": {Fault{Members: map[string]any{"n": 1}}, func(q url.Values, s *Server) bool { return q.Get("n") == "1" }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			everywhere(t, apps, func(t *testing.T, s *Server) {
+				s.Fault(AuthorizeEndpoint, row.fault)
+				r := authorize(t, s, goodParams())
+				q := back(t, r)
+				if !row.want(q, s) || q.Get("state") != "s&t" || strings.Contains(r.body, "iss=") {
+					t.Errorf("got %v with body %q, want only the fault's change", q, r.body)
+				}
+				wantStatus(t, redeem(t, s, q.Get("code")), 200)
+				if q := back(t, authorize(t, s, goodParams())); q.Get("iss") != s.URL {
+					t.Errorf("the next one: got %v, want the server's iss again", q)
+				}
+			})
+		})
+	}
+	cfg := apps
+	cfg.Consent = ConsentDeny
+	inMemory(t, cfg, func(t *testing.T, s *Server) {
+		s.Fault(AuthorizeEndpoint, Fault{Members: map[string]any{"state": nil}})
+		if q := back(t, authorize(t, s, goodParams())); q.Has("state") || q.Get("error") != "access_denied" {
+			t.Errorf("got %v, want a denial without state", q)
+		}
+	})
 }
 
 func TestFaultDropsTheConnection(t *testing.T) {
@@ -124,11 +185,11 @@ func TestFaultHitsNRequests(t *testing.T) {
 	})
 }
 
-// An outage is armed, and begins with the first request that meets it.
+// An outage that is armed begins with the first request that it hits.
 func TestFaultForATime(t *testing.T) {
 	inMemory(t, Config{Delay: map[Endpoint]time.Duration{TokenEndpoint: 10 * time.Millisecond}}, func(t *testing.T, s *Server) {
 		s.Fault(TokenEndpoint, Fault{For: 300 * time.Millisecond, Status: 503})
-		time.Sleep(time.Hour) // nothing happens while nobody asks
+		time.Sleep(time.Hour) // no effect before the first request
 		start := time.Now()
 		var got []int
 		for range 4 {
@@ -186,7 +247,7 @@ func TestFaultDelayEndsWithTheClient(t *testing.T) {
 		}
 		time.Sleep(2 * time.Hour)
 		if got := s.Counts().Issued; got != 0 {
-			t.Errorf("got %d tokens issued to nobody, want 0", got)
+			t.Errorf("got %d tokens issued to a client that has left, want 0", got)
 		}
 	})
 }

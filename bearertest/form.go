@@ -8,27 +8,36 @@ import (
 	"net/url"
 )
 
-// readForm gives the parameters of the body, form-encoded or a JSON object,
-// and those of the query. It reads up to 1 MiB.
-func readForm(r *http.Request) (body, query url.Values, err error) {
-	query, err = url.ParseQuery(r.URL.RawQuery)
+// maxForm is the size of the largest body that is read for parameters.
+const maxForm = 1 << 20
+
+// readForm reads the parameters of the query and of the body, which is a form
+// or, if allowed, a JSON object. An empty body needs no Content-Type.
+func readForm(r *http.Request, allowJSON bool) (body, query url.Values, refusal *oauthError) {
+	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, refuse("invalid_request", "the query is malformed")
 	}
-	b, err := io.ReadAll(io.LimitReader(r.Body, 1<<20))
-	if err != nil {
-		return nil, query, err
+	b, err := io.ReadAll(io.LimitReader(r.Body, maxForm+1))
+	if err != nil || len(b) > maxForm {
+		return nil, query, refuse("invalid_request", "the body ended early or is larger than 1 MiB")
 	}
-	media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	switch {
-	case len(b) == 0:
+	if len(b) == 0 {
 		return url.Values{}, query, nil
-	case media == "application/json":
+	}
+	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	switch {
+	case err == nil && media == "application/x-www-form-urlencoded":
+		body, err = url.ParseQuery(string(b))
+	case err == nil && media == "application/json" && allowJSON:
 		body, err = jsonForm(b)
 	default:
-		body, err = url.ParseQuery(string(b))
+		return nil, query, refuse("invalid_request", "Content-Type must be application/x-www-form-urlencoded")
 	}
-	return body, query, err
+	if err != nil {
+		return nil, query, refuse("invalid_request", "the body is malformed")
+	}
+	return body, query, nil
 }
 
 // jsonForm reads a JSON object of strings, or lists of strings, as
@@ -58,8 +67,8 @@ type params url.Values
 
 func (p params) get(name string) string { return url.Values(p).Get(name) }
 
-// repeated names a parameter that is there twice. RFC 6749 section 3.2
-// forbids that; audience and resource may be repeated by RFC 8693 and 8707.
+// repeated returns the name of a parameter that is there twice, which RFC 6749
+// section 3.2 forbids. RFC 8693 and 8707 exempt audience and resource.
 func (p params) repeated() string {
 	for name, values := range p {
 		if len(values) > 1 && name != "audience" && name != "resource" {
@@ -69,7 +78,7 @@ func (p params) repeated() string {
 	return ""
 }
 
-// merge gives the parameters of both.
+// merge returns the parameters of both.
 func merge(a, b url.Values) url.Values {
 	all := make(url.Values, len(a)+len(b))
 	for _, m := range []url.Values{a, b} {

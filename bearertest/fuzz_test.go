@@ -8,16 +8,16 @@ import (
 	"testing"
 )
 
-// No token request, however odd, may break the server or be answered with
-// anything but JSON.
+// Every token request, however odd, is answered with JSON.
 func FuzzTokenRequest(f *testing.F) {
 	f.Add("application/x-www-form-urlencoded", "grant_type=client_credentials", "Basic Y2xpZW50OnNlY3JldA==")
 	f.Add("application/json", `{"grant_type":"client_credentials","client_id":"client","client_secret":"secret"}`, "")
 	f.Add("application/json", `{"resource":["a",1,null],"scope":{}}`, "")
 	f.Add("text/plain; =", "%zz&&=", "Basic %%%")
-	f.Add("", "client_assertion_type="+assertionType+"&client_assertion=e30.e30.", "")
-	f.Add("", "grant_type=refresh_token&refresh_token=&grant_type=x", "Bearer x")
-	s, err := NewServer(Config{Network: new(Network)})
+	f.Add("application/x-www-form-urlencoded", "client_assertion_type="+assertionType+"&client_assertion=e30.e30.", "")
+	f.Add("application/x-www-form-urlencoded", "grant_type=refresh_token&refresh_token=&grant_type=x", "Bearer x")
+	f.Add("application/x-www-form-urlencoded", "grant_type=client_credentials&resource=urn:a%23&scope=a++b&audience=", "Basic Y2xpZW50OnNlY3JldA==")
+	s, err := NewServer(Config{Network: new(Network), JSON: true})
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -34,8 +34,7 @@ func FuzzTokenRequest(f *testing.F) {
 	})
 }
 
-// No authorization request may send the browser to an address that is not
-// registered.
+// An authorization request sends the browser to registered addresses only.
 func FuzzAuthorize(f *testing.F) {
 	f.Add("client_id=app&redirect_uri=http://127.0.0.1:1/callback&response_type=code")
 	f.Add("client_id=app&redirect_uri=http://127.0.0.1:1/callback%23x")

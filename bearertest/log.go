@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// keep is how many requests a log holds: enough for every scenario that
-// looks at them one by one, little enough for a demonstration of any length.
+// keep is how many requests a log holds: enough for any scenario that looks
+// at them one by one, and few enough for a demonstration that runs for days.
 const keep = 1 << 14
 
 // Request is what was received. It holds secrets: it is for tests.
@@ -18,15 +18,15 @@ type Request struct {
 	Host     string
 	Path     string
 	Header   http.Header
-	// Form has the parameters of the query and of a form or JSON body. It
-	// is nil for the API, whose bodies are left alone.
+	// Form has the parameters of the query and of the body, unless the body
+	// was refused. It is nil for the API, whose bodies are not read for it.
 	Form url.Values
 }
 
-// Authorization is the request's Authorization header, empty if it had none.
+// Authorization returns the Authorization header, empty if there was none.
 func (r Request) Authorization() string { return r.Header.Get("Authorization") }
 
-// log keeps the newest requests. Its owner's mutex guards it.
+// log keeps the newest requests. The mutex of its owner guards it.
 type log struct{ entries []Request }
 
 func (l *log) add(r Request) {
@@ -36,13 +36,13 @@ func (l *log) add(r Request) {
 	l.entries = append(l.entries, r)
 }
 
-// newest gives the newest requests, oldest first.
+// newest returns the newest requests, oldest first.
 func (l *log) newest() []Request {
 	return l.entries[max(0, len(l.entries)-keep):]
 }
 
-// Requests gives the requests that e received, oldest first; an empty e means
-// every endpoint. Only the newest 16,384 of all are kept.
+// Requests returns the requests that e received, oldest first; an empty e
+// means every endpoint. Only the newest 16,384 of all are kept.
 func (s *Server) Requests(e Endpoint) []Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -55,8 +55,8 @@ func (s *Server) Requests(e Endpoint) []Request {
 	return list
 }
 
-// newRequest notes what is interesting of r. The header is not copied: a
-// server's request is its own, and handlers do not write to it.
+// newRequest returns the note of r. It shares the header, which no handler
+// writes to: Protect passes on a clone.
 func newRequest(e Endpoint, r *http.Request) Request {
 	return Request{Endpoint: e, Time: time.Now(), Method: r.Method, Host: r.Host, Path: r.URL.Path, Header: r.Header}
 }

@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// serveMetadata is RFC 8414. A [Fault] with Members changes what it says.
+// serveMetadata is RFC 8414. A [Fault] with Members changes the metadata.
 func (s *Server) serveMetadata(w http.ResponseWriter, r *http.Request, q request) {
 	writeJSON(w, http.StatusOK, map[string]any{
 		"issuer":                                           s.URL,

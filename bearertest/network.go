@@ -13,26 +13,26 @@ import (
 	"sync"
 )
 
-// Network is a network in memory: an [net/http.RoundTripper] that takes each
-// request to the handler of its host, with no socket. The zero value has no
-// hosts. It may be used at the same time by many goroutines.
+// Network is a network in memory: an [net/http.RoundTripper] that passes each
+// request to the handler of its host, without a socket. The zero value has no
+// hosts. Its methods may be called concurrently.
 //
 // It behaves as a [net/http.Transport] does where a client can tell: the
 // request's context ends the exchange, its body is closed exactly once and
-// must have the length that was announced, answers are streamed, an unknown
+// must be as long as ContentLength says, answers are streamed, an unknown
 // host is a dial error, and a handler that panics with
 // [net/http.ErrAbortHandler] drops the connection.
 //
-// One goroutine serves each exchange and ends with it. A response body that
-// is neither read to its end nor closed keeps it, so that a synctest bubble
-// or a leak detector finds the mistake.
+// One goroutine serves each exchange and ends with it. It stays while a
+// response body is neither read to its end nor closed, so that a synctest
+// bubble or a leak detector finds the mistake.
 type Network struct {
 	mu    sync.RWMutex // guards hosts
 	hosts map[string]http.Handler
 }
 
-// Handle lets h answer for host, which has a port only if the URLs have one.
-// A nil h takes the host away: then the connection is refused.
+// Handle makes h serve host, which has a port only if the URLs have one. A nil
+// h removes the host: then the connection is refused.
 func (n *Network) Handle(host string, h http.Handler) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -52,11 +52,11 @@ func (n *Network) handler(host string) http.Handler {
 	return n.hosts[strings.ToLower(host)]
 }
 
-// errRefused is what a client is told when nobody listens.
+// errRefused is the error for an unknown host.
 var errRefused = errors.New("connection refused: no such host in this bearertest.Network")
 
-// errDropped is what a client is told when the connection closes without an
-// answer; net/http reports io.EOF then.
+// errDropped is the error if the connection is closed without an answer. It
+// matches io.EOF, which net/http returns.
 var errDropped = fmt.Errorf("bearertest: the connection was dropped: %w", io.EOF)
 
 // RoundTrip implements [net/http.RoundTripper].
@@ -81,14 +81,14 @@ func (n *Network) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	x := newExchange(req)
 	go x.serve(h)
-	// The whole request counts as written from here on: the handler has it.
+	// The request counts as written once the handler has it.
 	if trace != nil && trace.WroteRequest != nil {
 		trace.WroteRequest(httptrace.WroteRequestInfo{})
 	}
 	select {
 	case <-x.answered:
 	case <-ctx.Done():
-		x.body.Close() // a handler that reads it must not wait for ever
+		x.body.Close() // ends a handler that waits for more of it
 		return nil, context.Cause(ctx)
 	}
 	if x.err != nil {
@@ -106,8 +106,8 @@ func closeBody(req *http.Request) {
 	}
 }
 
-// serverRequest is req as a server sees it: nothing is shared with the
-// client's request but the body.
+// serverRequest returns req as a server sees it. It shares only the body with
+// the client's request.
 func serverRequest(ctx context.Context, req *http.Request, body io.ReadCloser) *http.Request {
 	in := req.Clone(ctx)
 	in.Body = body

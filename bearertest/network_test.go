@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// countedBody counts how often it is closed.
+// countedBody counts calls of Close.
 type countedBody struct {
 	io.Reader
 	closed atomic.Int32
@@ -181,7 +181,7 @@ func TestNetworkCancelledBeforeItStarts(t *testing.T) {
 		})
 }
 
-// A replay with an empty body is the mistake that this finds.
+// The length check finds, for example, a replay with an empty body.
 func TestNetworkChecksTheLength(t *testing.T) {
 	for name, length := range map[string]int64{"too short": 7, "too long": 3} {
 		t.Run(name, func(t *testing.T) {
@@ -213,7 +213,7 @@ type readerFunc func([]byte) (int, error)
 
 func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
-// A client that must know whether a request was sent can ask httptrace.
+// httptrace tells a client whether its request was sent.
 func TestNetworkTraces(t *testing.T) {
 	bubble(t, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
 		func(t *testing.T, n *Network, req *http.Request, body *countedBody) {
@@ -240,7 +240,7 @@ func TestNetworkBadRequests(t *testing.T) {
 	})
 }
 
-// HEAD has an answer without a body, which nobody needs to close.
+// The answer to HEAD has no body, so closing it is optional.
 func TestNetworkHead(t *testing.T) {
 	bubble(t, func(w http.ResponseWriter, r *http.Request) { w.Write([]byte("not sent")) },
 		func(t *testing.T, n *Network, req *http.Request, body *countedBody) {
@@ -256,8 +256,7 @@ func TestNetworkHead(t *testing.T) {
 		})
 }
 
-// A handler that waits for a body which does not come must end with the
-// client.
+// A handler that waits for the rest of a body ends with the client.
 func TestNetworkContextEndsTheRequestBody(t *testing.T) {
 	bubble(t, func(w http.ResponseWriter, r *http.Request) { io.ReadAll(r.Body) },
 		func(t *testing.T, n *Network, req *http.Request, _ *countedBody) {

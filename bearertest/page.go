@@ -8,11 +8,13 @@ import (
 // consentData is what the consent page shows.
 type consentData struct {
 	Action string // where the form goes
-	Client string // who asks, and for what
+	Client string // who asks, and for what scope
 	Scope  string
-	Device bool   // asks for a user code instead
-	Code   string // the user code, if it is known
-	Done   string // all is said: no form any more
+	Users  []string // who may answer
+	User   string   // who is selected
+	Device bool     // asks for a user code instead
+	Code   string   // the user code, if it is known
+	Done   string   // shown instead of the form
 }
 
 var consentPage = template.Must(template.New("consent").Parse(`<!DOCTYPE html>
@@ -20,7 +22,10 @@ var consentPage = template.Must(template.New("consent").Parse(`<!DOCTYPE html>
 {{if .Done}}<p id="done">{{.Done}}</p>{{else}}<form method="post" action="{{.Action}}">
 {{if .Device}}<p><label>Code of your device <input name="user_code" value="{{.Code}}"></label></p>
 {{else}}<p>May <b>{{.Client}}</b> act for you{{if .Scope}} ({{.Scope}}){{end}}?</p>{{end}}
-<button id="approve" name="decision" value="approve">Approve</button>
+{{if gt (len .Users) 1}}<p><label>As <select name="user">
+{{range .Users}}<option{{if eq . $.User}} selected{{end}}>{{.}}</option>
+{{end}}</select></label></p>
+{{end}}<button id="approve" name="decision" value="approve">Approve</button>
 <button id="deny" name="decision" value="deny">Deny</button>
 </form>{{end}}
 </body></html>

@@ -7,10 +7,10 @@ import (
 	"sync"
 )
 
-// Recorder is another origin: a handler that notes what it is sent and
-// answers 200 with an empty JSON object. Point a redirection at it to see
-// whether a token leaks. Its methods may be called at the same time. The zero
-// value is ready:
+// Recorder is another origin: a handler that records each request and answers
+// 200 with an empty JSON object. Point a redirection at it to see whether a
+// token leaks. Its methods may be called concurrently. The zero value is
+// ready to use:
 //
 //	foreign := new(bearertest.Recorder)
 //	ts := httptest.NewServer(foreign)        // over TCP
@@ -29,14 +29,15 @@ func (rec *Recorder) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	io.WriteString(w, "{}\n")
 }
 
-// Requests gives what was received, oldest first; the newest 16,384.
+// Requests returns what was received, oldest first. Only the newest 16,384
+// are kept.
 func (rec *Recorder) Requests() []Request {
 	rec.mu.Lock()
 	defer rec.mu.Unlock()
 	return slices.Clone(rec.log.newest())
 }
 
-// Authorizations gives each Authorization header that was received.
+// Authorizations returns each Authorization header that was received.
 func (rec *Recorder) Authorizations() []string {
 	var list []string
 	for _, r := range rec.Requests() {

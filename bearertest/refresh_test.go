@@ -50,6 +50,48 @@ func TestReuseRevokesTheFamily(t *testing.T) {
 	})
 }
 
+// Within the grace every use of the old token returns a successor, and all of
+// them stay valid; after it the same token is reuse, and ends them all.
+func TestReuseGrace(t *testing.T) {
+	inMemory(t, Config{ReuseGrace: time.Minute}, func(t *testing.T, s *Server) {
+		_, old := s.Issue("client", "read")
+		var access, next []string
+		for _, pause := range []time.Duration{0, 0, 30 * time.Second, 30*time.Second - 1} {
+			time.Sleep(pause)
+			r := refreshWith(t, s, old)
+			wantStatus(t, r, 200)
+			access, next = append(access, r.text(t, "access_token")), append(next, r.text(t, "refresh_token"))
+		}
+		for i := range access {
+			wantStatus(t, call(t, s, access[i]), 200)
+			r := refreshWith(t, s, next[i])
+			wantStatus(t, r, 200)
+			access[i], next[i] = r.text(t, "access_token"), r.text(t, "refresh_token")
+		}
+		if got := mustDo(t, s, asClient(t, s, IntrospectEndpoint, "token", old)).member(t, "active"); got != true {
+			t.Errorf("introspection within the grace: got active %v, want true", got)
+		}
+		if got := s.Counts().ReuseDetected; got != 0 {
+			t.Errorf("within the grace: got %d reuses, want 0", got)
+		}
+
+		time.Sleep(time.Nanosecond) // a minute after the first use, whatever came in between
+		if got := mustDo(t, s, asClient(t, s, IntrospectEndpoint, "token", old)).member(t, "active"); got != false {
+			t.Errorf("introspection after the grace: got active %v, want false", got)
+		}
+		if got := refreshWith(t, s, old).text(t, "error"); got != "invalid_grant" {
+			t.Errorf("after the grace: got error %q, want invalid_grant", got)
+		}
+		for i := range access {
+			wantStatus(t, call(t, s, access[i]), 401)
+			wantStatus(t, refreshWith(t, s, next[i]), 400)
+		}
+		if got := s.Counts().ReuseDetected; got != 1 {
+			t.Errorf("after the grace: got %d reuses, want 1", got)
+		}
+	})
+}
+
 func TestNoRotation(t *testing.T) {
 	inMemory(t, Config{NoRotation: true}, func(t *testing.T, s *Server) {
 		_, token := s.Issue("client", "")

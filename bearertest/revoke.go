@@ -23,7 +23,7 @@ func (s *Server) revokeFor(r *http.Request, q request) *oauthError {
 		return refuse("invalid_request", "token is missing")
 	}
 	if s.state.owner(token) != client.ID {
-		return nil // unknown, or another client's: nothing to say about it
+		return nil // unknown or another client's, and which is not told
 	}
 	if s.state.revoke(token) {
 		s.counts.Revoked++
@@ -31,13 +31,14 @@ func (s *Server) revokeFor(r *http.Request, q request) *oauthError {
 	return nil
 }
 
-// owner is the client that a token was issued to, empty if it is unknown.
+// owner returns the client that a token was issued to, empty if the token is
+// unknown.
 func (st *state) owner(token string) string {
 	if t := st.access[token]; t != nil {
-		return t.client
+		return t.ClientID
 	}
 	if t := st.refresh[token]; t != nil {
-		return t.client
+		return t.ClientID
 	}
 	return ""
 }

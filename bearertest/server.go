@@ -11,12 +11,13 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 )
 
-// Endpoint is one of the things that a [Server] answers: its path.
+// Endpoint is the path of something that a [Server] serves.
 type Endpoint string
 
 const (
@@ -26,27 +27,27 @@ const (
 	AuthorizeEndpoint  Endpoint = "/authorize"                              // RFC 6749
 	DeviceEndpoint     Endpoint = "/device_authorization"                   // RFC 8628
 	MetadataEndpoint   Endpoint = "/.well-known/oauth-authorization-server" // RFC 8414
-	APIEndpoint        Endpoint = "/api/"                                   // the protected API and all below it
+	APIEndpoint        Endpoint = "/api/"                                   // the protected API and everything below it
 )
 
 // Server is an authorization server and the API that its tokens protect.
-// Its methods may be called at the same time.
+// Its methods may be called concurrently.
 type Server struct {
-	// URL is the origin and the issuer, without a slash at the end.
+	// URL is the origin and the issuer, without a trailing slash.
 	URL string
 
 	network *Network         // nil over TCP
 	host    string           // in network
 	tcp     *httptest.Server // nil in memory
 	mux     *http.ServeMux
-	closed  chan struct{} // closed by Close: whoever waits leaves
+	closed  chan struct{} // closed by Close; ends all waiting
 	closing sync.Once
 
 	updating sync.Mutex             // one Update at a time
 	config   atomic.Pointer[Config] // never written to once it is stored
 
-	// mu guards what follows. It is never held while anything is waited
-	// for, so it is no bottleneck under load.
+	// mu guards what follows. It is not held during waiting, I/O or calls of
+	// the test's functions, so requests do not queue up under load.
 	mu     sync.Mutex
 	faults map[Endpoint][]*armed
 	counts Counts
@@ -54,9 +55,9 @@ type Server struct {
 	state  state
 }
 
-// NewServer starts a server. Close it when done. The error is that of
-// listening, or of a Host that the Network has already, or of a route that
-// cannot be.
+// NewServer starts a server. Close it when done. It returns an error if it
+// cannot listen, if cfg.Network has cfg.Host already, or if one of cfg.Routes
+// is invalid.
 func NewServer(cfg Config) (*Server, error) {
 	s := &Server{
 		network: cfg.Network,
@@ -80,15 +81,15 @@ func NewServer(cfg Config) (*Server, error) {
 		s.host = "auth.test"
 	}
 	if s.network.handler(s.host) != nil {
-		return nil, fmt.Errorf("bearertest: Config.Host %q is taken in this Network", s.host)
+		return nil, fmt.Errorf("bearertest: Config.Host %q is in use in this Network; choose another", s.host)
 	}
 	s.network.Handle(s.host, s)
 	s.URL = "https://" + s.host
 	return s, nil
 }
 
-// TB is what [Start] needs of a *testing.T, so that this package does not
-// bring package testing into a program.
+// TB is what [Start] needs of a *testing.T. It keeps package testing out of
+// programs that use this package.
 type TB interface {
 	Helper()
 	Fatal(args ...any)
@@ -114,7 +115,7 @@ func (s *Server) listen(useTLS bool) error {
 	}
 	s.tcp = &httptest.Server{Listener: l, Config: &http.Server{
 		Handler:  s,
-		ErrorLog: stdlog.New(io.Discard, "", 0), // a client that distrusts the certificate is no news
+		ErrorLog: stdlog.New(io.Discard, "", 0), // tests make clients that do not trust the certificate
 	}}
 	if useTLS {
 		s.tcp.TLS = &tls.Config{ClientAuth: tls.RequestClientCert} // for Client.Certificate
@@ -126,8 +127,8 @@ func (s *Server) listen(useTLS bool) error {
 	return nil
 }
 
-// Close ends the server: waiting requests are dropped and connections closed.
-// In a Network its host is then unknown.
+// Close stops the server. It drops waiting requests and closes connections.
+// In a Network its host is then unknown. Calling it again has no effect.
 func (s *Server) Close() {
 	s.closing.Do(func() {
 		close(s.closed)
@@ -140,12 +141,12 @@ func (s *Server) Close() {
 	})
 }
 
-// Endpoint is the URL of e.
+// Endpoint returns the URL of e.
 func (s *Server) Endpoint(e Endpoint) string { return s.URL + string(e) }
 
-// Transport reaches the server: it is the Network, or over TCP an
-// [*net/http.Transport] of the server's own, which trusts its certificate
-// and is closed with it.
+// Transport returns the transport that reaches the server: the Network, or
+// over TCP an [*net/http.Transport] for this server alone, which trusts its
+// certificate and is closed with it.
 func (s *Server) Transport() http.RoundTripper {
 	if s.network != nil {
 		return s.network
@@ -153,44 +154,56 @@ func (s *Server) Transport() http.RoundTripper {
 	return s.tcp.Client().Transport
 }
 
-// Client is a new client over Transport.
+// Client returns a new client over Transport.
 func (s *Server) Client() *http.Client { return &http.Client{Transport: s.Transport()} }
 
 // Update changes the configuration of the running server for the requests
-// that are processed from now on. Network, Host, TLS and Routes have no
-// effect any more. change may write to Clients, Delay and Issuers: they are
+// that arrive from now on. Network, Host, TLS and Routes no longer have an
+// effect. change may write to Clients, Users, Delay and Issuers, which are
 // copies.
 func (s *Server) Update(change func(*Config)) {
 	s.updating.Lock()
 	defer s.updating.Unlock()
 	cfg := *s.config.Load()
 	cfg.Clients = slices.Clone(cfg.Clients)
+	cfg.Users = slices.Clone(cfg.Users)
 	cfg.Delay = copyOf(cfg.Delay)
 	cfg.Issuers = copyOf(cfg.Issuers)
 	change(&cfg)
 	s.config.Store(cfg.withDefaults())
 }
 
-// copyOf is a copy of m that is never nil.
+// copyOf returns a copy of m that is never nil.
 func copyOf[M ~map[K]V, K comparable, V any](m M) M {
 	c := make(M, len(m)+1)
 	maps.Copy(c, m)
 	return c
 }
 
-// endpoint is how an Endpoint processes a request; form is its body's
-// parameters, if it takes any.
+// endpoint processes the requests to an Endpoint.
 type endpoint func(w http.ResponseWriter, r *http.Request, q request)
 
-// request is what an endpoint is given besides the http.Request.
+// request is what an endpoint gets besides the http.Request.
 type request struct {
 	cfg  *Config
-	body params // of the body
-	err  error  // why the body is not readable
+	body params      // of the body; nil for the API
+	err  *oauthError // why the parameters were refused
 }
 
-// route fills the mux. ServeMux panics on a pattern that cannot be; here that
-// is an error, because patterns are configuration.
+// only processes requests by the given methods and answers others 405.
+func only(process endpoint, methods ...string) endpoint {
+	return func(w http.ResponseWriter, r *http.Request, q request) {
+		if !slices.Contains(methods, r.Method) {
+			w.Header().Set("Allow", strings.Join(methods, ", "))
+			w.WriteHeader(http.StatusMethodNotAllowed)
+			return
+		}
+		process(w, r, q)
+	}
+}
+
+// route fills the mux. ServeMux panics on an invalid pattern; route returns an
+// error, because patterns are configuration.
 func (s *Server) route(more map[string]Endpoint) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -199,42 +212,43 @@ func (s *Server) route(more map[string]Endpoint) (err error) {
 	}()
 	s.mux = http.NewServeMux()
 	endpoints := map[Endpoint]endpoint{
-		TokenEndpoint:      s.serveToken,
-		RevokeEndpoint:     s.serveRevoke,
-		IntrospectEndpoint: s.serveIntrospect,
-		AuthorizeEndpoint:  s.serveAuthorize,
-		DeviceEndpoint:     s.serveDevice,
-		MetadataEndpoint:   s.serveMetadata,
+		TokenEndpoint:      only(s.serveToken, "POST"),
+		RevokeEndpoint:     only(s.serveRevoke, "POST"),
+		IntrospectEndpoint: only(s.serveIntrospect, "POST"),
+		AuthorizeEndpoint:  only(s.serveAuthorize, "GET", "HEAD", "POST"),
+		DeviceEndpoint:     only(s.serveDevice, "POST"),
+		MetadataEndpoint:   only(s.serveMetadata, "GET", "HEAD"),
 		APIEndpoint:        s.serveAPI,
 	}
 	for e, process := range endpoints {
 		s.mux.Handle(string(e), s.handle(e, process))
 	}
-	s.mux.HandleFunc(devicePage, s.serveDevicePage)
-	s.mux.Handle("/.well-known/openid-configuration", s.handle(MetadataEndpoint, s.serveMetadata))
+	s.mux.HandleFunc("GET "+devicePage, s.serveDevicePage)
+	s.mux.HandleFunc("POST "+devicePage, s.serveDeviceDecision)
+	s.mux.Handle("/.well-known/openid-configuration", s.handle(MetadataEndpoint, endpoints[MetadataEndpoint]))
 	for pattern, e := range more {
 		process := endpoints[e]
 		if process == nil {
-			return fmt.Errorf("bearertest: Config.Routes: %q leads to no Endpoint: %q", pattern, e)
+			return fmt.Errorf("bearertest: Config.Routes: %q leads to %q, which is not an Endpoint", pattern, e)
 		}
 		s.mux.Handle(pattern, s.handle(e, process))
 	}
 	return nil
 }
 
-// ServeHTTP implements [net/http.Handler], so that a Network can have the
+// ServeHTTP implements [net/http.Handler], so that a Network can serve this
 // server under another host too, such as that of a real provider.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
 
-// handle is the way of every request: noted, spoiled if a fault is armed,
-// delayed, processed.
+// handle returns the handler of e. Every request takes this way: it is noted,
+// meets a fault if one is armed, is delayed and is processed.
 func (s *Server) handle(e Endpoint, process endpoint) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		cfg := s.config.Load()
 		q := request{cfg: cfg}
 		note := newRequest(e, r)
-		if e != APIEndpoint { // the API's bodies are nobody's parameters
-			body, query, err := readForm(r)
+		if e != APIEndpoint { // whose bodies are not parameters
+			body, query, err := readForm(r, cfg.JSON)
 			q.body, q.err = params(body), err
 			note.Form = merge(query, body)
 		}
@@ -245,7 +259,7 @@ func (s *Server) handle(e Endpoint, process endpoint) http.Handler {
 			delay = fault.Delay
 		}
 		if !s.wait(r.Context(), delay) {
-			panic(http.ErrAbortHandler) // nobody is there to be answered
+			panic(http.ErrAbortHandler) // the client or the server has left
 		}
 
 		if fault == nil {
@@ -263,7 +277,7 @@ func (s *Server) handle(e Endpoint, process endpoint) http.Handler {
 	})
 }
 
-// arrive notes a request, and gives the fault that it meets.
+// arrive notes a request and returns the fault that it meets, nil if none.
 func (s *Server) arrive(note Request, cfg *Config) *Fault {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -278,7 +292,7 @@ func (s *Server) arrive(note Request, cfg *Config) *Fault {
 	return s.hit(note.Endpoint, note.Time)
 }
 
-// wait waits; false means that the client or the server has left meanwhile.
+// wait waits for d. It returns false if the client or the server leaves first.
 func (s *Server) wait(ctx context.Context, d time.Duration) bool {
 	if d <= 0 {
 		return ctx.Err() == nil

@@ -271,7 +271,7 @@ func TestDelayIsVirtualInABubble(t *testing.T) {
 	})
 }
 
-// Delays must not hold a lock: all of them pass at the same time.
+// Delayed requests wait concurrently: no lock is held meanwhile.
 func TestDelaysRunSideBySide(t *testing.T) {
 	inMemory(t, Config{Delay: map[Endpoint]time.Duration{APIEndpoint: time.Second}}, func(t *testing.T, s *Server) {
 		token := fetch(t, s)
@@ -455,7 +455,7 @@ func TestAClientThatLeavesGetsItsOwnError(t *testing.T) {
 			t.Errorf("got %v, want context.Canceled", err)
 		}
 		if got := s.Counts().Issued; got != 0 {
-			t.Errorf("got %d tokens issued to nobody, want 0", got)
+			t.Errorf("got %d tokens issued to a client that has left, want 0", got)
 		}
 	})
 }

@@ -2,6 +2,7 @@ package bearertest
 
 import (
 	"crypto/rand"
+	"slices"
 	"time"
 )
 
@@ -11,7 +12,7 @@ type state struct {
 	refresh    map[string]*refreshToken
 	codes      map[string]*code
 	devices    map[string]*device
-	assertions map[string]struct{} // iss and jti of those that were believed
+	assertions map[string]struct{} // iss and jti of those that were accepted
 }
 
 func newState() state {
@@ -24,36 +25,30 @@ func newState() state {
 	}
 }
 
-// grantee is who a token speaks for and what it may.
-type grantee struct {
-	client  string
-	subject string // a user; the client itself without one
-	scope   string
-}
-
-// family is all the tokens that came of one consent.
+// family is all tokens that stem from one consent.
 type family struct{ revoked bool }
 
 type accessToken struct {
-	grantee
+	Grantee
 	family  *family
 	expires time.Time // zero: never
 }
 
 type refreshToken struct {
-	grantee
+	Grantee
 	family  *family
 	expires time.Time // zero: never
-	used    bool      // rotated: using it again is reuse
+	rotated time.Time // its first use; zero: not used, or Config.NoRotation
 }
 
-func good(f *family, expires time.Time) bool {
+// valid reports whether a token is neither expired nor revoked.
+func valid(f *family, expires time.Time) bool {
 	return !f.revoked && (expires.IsZero() || time.Now().Before(expires))
 }
 
-// newAccess makes an access token.
-func (st *state) newAccess(g grantee, f *family, lifetime time.Duration) string {
-	t := &accessToken{grantee: g, family: f}
+// newAccess makes an access token; a lifetime of 0 or less means forever.
+func (st *state) newAccess(g Grantee, f *family, lifetime time.Duration) string {
+	t := &accessToken{Grantee: g, family: f}
 	if lifetime > 0 {
 		t.expires = time.Now().Add(lifetime)
 	}
@@ -62,9 +57,10 @@ func (st *state) newAccess(g grantee, f *family, lifetime time.Duration) string 
 	return token
 }
 
-// newRefresh makes a refresh token; lifetime 0 means until it is revoked.
-func (st *state) newRefresh(g grantee, f *family, lifetime time.Duration) string {
-	t := &refreshToken{grantee: g, family: f}
+// newRefresh makes a refresh token; a lifetime of 0 or less means until it is
+// revoked.
+func (st *state) newRefresh(g Grantee, f *family, lifetime time.Duration) string {
+	t := &refreshToken{Grantee: g, family: f}
 	if lifetime > 0 {
 		t.expires = time.Now().Add(lifetime)
 	}
@@ -73,15 +69,15 @@ func (st *state) newRefresh(g grantee, f *family, lifetime time.Duration) string
 	return token
 }
 
-// goodAccess finds an access token that is still good.
-func (st *state) goodAccess(token string) *accessToken {
-	if t := st.access[token]; t != nil && good(t.family, t.expires) {
+// validAccess returns an access token that is valid, otherwise nil.
+func (st *state) validAccess(token string) *accessToken {
+	if t := st.access[token]; t != nil && valid(t.family, t.expires) {
 		return t
 	}
 	return nil
 }
 
-// revoke ends an access token, or a refresh token with its whole family.
+// revoke revokes an access token, or a refresh token with its whole family.
 func (st *state) revoke(token string) bool {
 	if _, ok := st.access[token]; ok {
 		delete(st.access, token)
@@ -94,15 +90,15 @@ func (st *state) revoke(token string) bool {
 	return false
 }
 
-// Revoke ends token: an access token, or a refresh token together with all
-// tokens of its family. It reports whether there was something to end.
+// Revoke revokes token: an access token, or a refresh token together with all
+// tokens of its family. It reports whether there was something to revoke.
 func (s *Server) Revoke(token string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.state.revoke(token)
 }
 
-// RevokeAll ends every access and refresh token issued so far.
+// RevokeAll revokes every access and refresh token issued so far.
 func (s *Server) RevokeAll() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -110,21 +106,31 @@ func (s *Server) RevokeAll() {
 	clear(s.state.refresh)
 }
 
-// RevokeAccessTokens ends every access token issued so far. Refresh tokens
-// stay good.
+// RevokeAccessTokens revokes every access token issued so far. Refresh tokens
+// stay valid.
 func (s *Server) RevokeAccessTokens() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	clear(s.state.access)
 }
 
-// Issue makes an access and a refresh token for a client without a grant,
-// as if a user had consented; a test may begin with them in its store.
+// Issue makes an access and a refresh token for a client without a grant, as
+// if the first of Config.Users had consented. A test may start with them in
+// its store.
 func (s *Server) Issue(clientID, scope string) (access, refresh string) {
+	return s.IssueFor(Grantee{ClientID: clientID, Scope: scope})
+}
+
+// IssueFor is [Server.Issue] for any user, scope and audience; none of them
+// is checked. An empty Subject means the first of Config.Users.
+func (s *Server) IssueFor(g Grantee) (access, refresh string) {
 	cfg := s.config.Load()
+	if g.Subject == "" {
+		g.Subject = cfg.user("")
+	}
+	g.Audience = slices.Clone(g.Audience)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	g := grantee{client: clientID, subject: user, scope: scope}
 	f := new(family)
 	s.counts.Issued++
 	return s.state.newAccess(g, f, cfg.TokenLifetime), s.state.newRefresh(g, f, cfg.RefreshLifetime)

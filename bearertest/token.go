@@ -2,12 +2,8 @@ package bearertest
 
 import (
 	"net/http"
-	"strings"
 	"time"
 )
-
-// user is the subject of all tokens that a user has consented to.
-const user = "alice"
 
 // grant issues tokens for one grant_type. It is called with Server.mu held.
 type grant func(s *Server, q grantRequest) (*tokenAnswer, *oauthError)
@@ -17,7 +13,9 @@ type grantRequest struct {
 	request
 	r      *http.Request
 	client *Client
-	scope  string
+
+	scope    string
+	audience []string // resources and audiences; empty: none requested
 }
 
 var grants = map[string]grant{
@@ -35,7 +33,7 @@ const (
 	exchangeGrant  = "urn:ietf:params:oauth:grant-type:token-exchange"
 )
 
-// tokenAnswer is a good answer (RFC 6749 section 5.1).
+// tokenAnswer is a successful answer (RFC 6749 section 5.1).
 type tokenAnswer struct {
 	AccessToken     string `json:"access_token"`
 	TokenType       string `json:"token_type"`
@@ -45,7 +43,7 @@ type tokenAnswer struct {
 	IssuedTokenType string `json:"issued_token_type,omitempty"` // RFC 8693 only
 }
 
-// grantType is what a token request asks for.
+// grantType returns the grant_type of a token request.
 func grantType(p params, cfg *Config) string {
 	if g := p.get("grant_type"); g != "" {
 		return g
@@ -54,11 +52,6 @@ func grantType(p params, cfg *Config) string {
 }
 
 func (s *Server) serveToken(w http.ResponseWriter, r *http.Request, q request) {
-	if r.Method != http.MethodPost {
-		w.Header().Set("Allow", http.MethodPost)
-		w.WriteHeader(http.StatusMethodNotAllowed)
-		return
-	}
 	answer, err := s.token(r, q)
 	if err != nil {
 		err.write(w)
@@ -92,7 +85,11 @@ func (s *Server) token(r *http.Request, q request) (*tokenAnswer, *oauthError) {
 	if err := client.checkScope(scope); err != nil {
 		return nil, err
 	}
-	answer, err := issue(s, grantRequest{q, r, client, scope})
+	audience, err := q.body.target()
+	if err != nil {
+		return nil, err
+	}
+	answer, err := issue(s, grantRequest{q, r, client, scope, audience})
 	if err != nil {
 		return nil, err
 	}
@@ -103,21 +100,12 @@ func (s *Server) token(r *http.Request, q request) (*tokenAnswer, *oauthError) {
 	return answer, nil
 }
 
-func (c *Client) checkScope(scope string) *oauthError {
-	for _, one := range strings.Fields(scope) {
-		if !allows(c.Scopes, one) {
-			return refuse("invalid_scope", "the client may not ask for this scope")
-		}
-	}
-	return nil
-}
-
-// access is an answer with an access token only.
-func (s *Server) access(cfg *Config, g grantee, f *family) *tokenAnswer {
+// access returns an answer with an access token only.
+func (s *Server) access(cfg *Config, g Grantee, f *family) *tokenAnswer {
 	a := &tokenAnswer{
 		AccessToken: s.state.newAccess(g, f, cfg.TokenLifetime),
 		TokenType:   "Bearer",
-		Scope:       g.scope,
+		Scope:       g.Scope,
 	}
 	if cfg.TokenLifetime > 0 {
 		lifetime := seconds(cfg.TokenLifetime)
@@ -126,14 +114,15 @@ func (s *Server) access(cfg *Config, g grantee, f *family) *tokenAnswer {
 	return a
 }
 
-// seconds rounds down, so that no client trusts a token for too long, but not
-// to 0, which would be no lifetime at all.
+// seconds rounds down, so that a client does not use a token for too long, but
+// not to 0, which would mean that it has expired already.
 func seconds(d time.Duration) int64 { return max(1, int64(d/time.Second)) }
 
-// clientCredentials is RFC 6749 section 4.4: there is no refresh token.
+// clientCredentials is RFC 6749 section 4.4, which issues no refresh token.
 func clientCredentials(s *Server, q grantRequest) (*tokenAnswer, *oauthError) {
 	if q.client.public() {
 		return nil, refuse("unauthorized_client", "a public client cannot use client_credentials")
 	}
-	return s.access(q.cfg, grantee{client: q.client.ID, subject: q.client.ID, scope: q.scope}, new(family)), nil
+	g := Grantee{ClientID: q.client.ID, Subject: q.client.ID, Scope: q.scope, Audience: q.audience}
+	return s.access(q.cfg, g, new(family)), nil
 }

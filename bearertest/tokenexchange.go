@@ -5,8 +5,8 @@ const (
 	jwtType         = "urn:ietf:params:oauth:token-type:jwt"
 )
 
-// tokenExchange is RFC 8693. The subject's token is one of this server's, or
-// a JWT of one of Config.Issuers; the new one speaks for the same subject.
+// tokenExchange is RFC 8693. The subject_token is one of this server's, or a
+// JWT of one of Config.Issuers; the new token is for the same subject.
 func tokenExchange(s *Server, q grantRequest) (*tokenAnswer, *oauthError) {
 	if want := q.body.get("requested_token_type"); want != "" && want != accessTokenType {
 		return nil, refuse("invalid_request", "only access tokens are issued")
@@ -20,35 +20,38 @@ func tokenExchange(s *Server, q grantRequest) (*tokenAnswer, *oauthError) {
 			return nil, err
 		}
 	}
-	scope := q.scope
-	if scope == "" {
-		scope = subject.scope
-	} else if subject.scope != "" && !within(scope, subject.scope) {
+	g := Grantee{ClientID: q.client.ID, Subject: subject.Subject, Scope: q.scope, Audience: q.audience}
+	if g.Scope == "" {
+		g.Scope = subject.Scope
+	} else if subject.Scope != "" && !within(g.Scope, subject.Scope) {
 		return nil, refuse("invalid_scope", "more scope than the subject_token has")
 	}
-	answer := s.access(q.cfg, grantee{client: q.client.ID, subject: subject.subject, scope: scope}, new(family))
+	if len(g.Audience) == 0 { // an exchange may lead to any audience
+		g.Audience = subject.Audience
+	}
+	answer := s.access(q.cfg, g, new(family))
 	answer.IssuedTokenType = accessTokenType
 	return answer, nil
 }
 
-// exchanged is whom the token in the parameter name speaks for.
-func (s *Server) exchanged(name string, q grantRequest) (grantee, *oauthError) {
+// exchanged returns whom the token in the parameter name is for.
+func (s *Server) exchanged(name string, q grantRequest) (Grantee, *oauthError) {
 	token := q.body.get(name)
 	if token == "" {
-		return grantee{}, refuse("invalid_request", name+" is missing")
+		return Grantee{}, refuse("invalid_request", name+" is missing")
 	}
 	switch q.body.get(name + "_type") {
 	case accessTokenType:
-		if t := s.state.goodAccess(token); t != nil {
-			return t.grantee, nil
+		if t := s.state.validAccess(token); t != nil {
+			return t.Grantee, nil
 		}
 	case jwtType:
 		if c, err := s.vouched(token, q); err == nil {
-			return grantee{subject: c.Subject}, nil
+			return Grantee{Subject: c.Subject}, nil
 		}
 	case "":
-		return grantee{}, refuse("invalid_request", name+"_type is missing")
+		return Grantee{}, refuse("invalid_request", name+"_type is missing")
 	}
-	// RFC 8693 section 2.2.2 has invalid_request for a token that is not good.
-	return grantee{}, refuse("invalid_request", name+" is not accepted")
+	// RFC 8693 section 2.2.2 has invalid_request for a token that is not valid.
+	return Grantee{}, refuse("invalid_request", name+" is not accepted")
 }
