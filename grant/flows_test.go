@@ -19,6 +19,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/go-jose/go-jose/v4"
 	"golang.org/x/oauth2"
 
 	"example.com/bearer/bearertest"
@@ -301,13 +302,13 @@ func TestClientAuthentication(t *testing.T) {
 		{"raw basic", bearertest.Client{ID: "c", Secret: "p+%:", RawBasic: true}, grant.Basic{ID: "c", Secret: "p+%:", Raw: true}},
 		{"post", bearertest.Client{ID: "c", Secret: "p+ ä"}, grant.Post{ID: "c", Secret: "p+ ä"}},
 		{"RS256", bearertest.Client{ID: "c", Key: &rsaKey.PublicKey}, grant.PrivateKeyJWT{ID: "c", Key: grant.SigningKey{Signer: rsaKey}}},
-		{"PS384", bearertest.Client{ID: "c", Key: &rsaKey.PublicKey}, grant.PrivateKeyJWT{ID: "c", Key: grant.SigningKey{Signer: rsaKey, Algorithm: "PS384", ID: "k1"}}},
+		{"PS384", bearertest.Client{ID: "c", Key: jose.JSONWebKey{Key: &rsaKey.PublicKey, KeyID: "k1"}}, grant.PrivateKeyJWT{ID: "c", Key: grant.SigningKey{Signer: rsaKey, Algorithm: "PS384", ID: "k1"}}},
 		{"ES384", bearertest.Client{ID: "c", Key: &ecKey.PublicKey}, grant.PrivateKeyJWT{ID: "c", Key: grant.SigningKey{Signer: ecKey}}},
 		{"EdDSA", bearertest.Client{ID: "c", Key: public}, grant.PrivateKeyJWT{ID: "c", Key: grant.SigningKey{Signer: edKey}, Audience: "https://auth.test/token"}},
 		{"client_secret_jwt", bearertest.Client{ID: "c", Secret: longSecret}, grant.ClientSecretJWT{ID: "c", Secret: longSecret}},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			srv, server := start(t, bearertest.Config{Clients: []bearertest.Client{row.client}})
+			srv, server := start(t, bearertest.Config{JSON: true, Clients: []bearertest.Client{row.client}})
 			source := grant.ClientCredentials{Server: server, Auth: row.auth}
 			for range 2 {
 				srv.Fault(bearertest.TokenEndpoint, bearertest.Fault{Processed: true, Status: 500})

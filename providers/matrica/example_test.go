@@ -10,8 +10,9 @@ import (
 	"example.com/bearer/providers/matrica"
 )
 
-// A login: send the browser to AuthCodeURL, read what comes back with Callback, then call Exchange
-// within a minute. The state and the verifier are kept in the browser's session meanwhile.
+// A login: send the browser to AuthCodeURL, read its return with Callback, then
+// call Exchange within a minute. Keep the state and the verifier in the
+// browser's session meanwhile.
 func ExampleApp_User() {
 	user := matrica.App{
 		ClientID:    "application",
@@ -26,7 +27,7 @@ func ExampleApp_User() {
 	u, _ := url.Parse(address)
 	fmt.Println(u.Host+u.Path, u.Query().Get("scope"), u.Query().Get("code_challenge_method"))
 
-	// The user declined, and the browser comes back so:
+	// The user declined, and the browser returns like this:
 	_, err = user.Callback(url.Values{"error": {"access_denied"}, "state": {"random-state"}}, "random-state")
 	fmt.Println(err)
 	// Output:

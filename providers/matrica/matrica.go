@@ -1,11 +1,15 @@
-// Package matrica gets tokens for Matrica Connect, in the name of a user who consents: [App.User].
+// Package matrica obtains tokens for Matrica Connect on behalf of a user who
+// consents: [App.User].
 //
-// Matrica always wants PKCE, and takes the client's secret as a parameter, never by HTTP Basic,
-// and only if the application is set to "Private". Its authorization code lives for about a
-// minute, its access tokens for an hour. A scope is required; "profile" is one.
+// Matrica always requires PKCE. It takes the client's secret as a parameter,
+// never by HTTP Basic, and only if the application is set to "Private".
+// The Content-Type must be application/x-www-form-urlencoded. Its authorization
+// code lives for about a minute, its access tokens for an hour. A scope is
+// required; "profile" is one.
 //
-// Not documented, and so not known: whether refresh tokens rotate (both ways work here), and the
-// parameters of the revocation endpoint, to which those of RFC 7009 are sent.
+// Not documented, and so not known: whether refresh tokens rotate (both ways
+// work here), whether a user's refusal comes back with the state, and the
+// parameters of the revocation endpoint, which receives those of RFC 7009.
 package matrica
 
 import (
@@ -22,24 +26,26 @@ const (
 	RevokeURL = "https://api.matrica.io/oauth2/token/revoke"
 )
 
-// Hosts are the API's hosts, for bearer.Transport.Hosts: only they get the token.
+// Hosts are the API's hosts, for bearer.Transport.Hosts: only they receive the
+// token.
 var Hosts = []string{"api.matrica.io"}
 
 // App is an application as it is registered with Matrica.
 type App struct {
 	ClientID     string                                // required
-	ClientSecret grant.Secret                          // only if the application is "Private": this one or SecretFunc
-	SecretFunc   func(context.Context) (string, error) // asked for each attempt
+	ClientSecret grant.Secret                          // only if the application is "Private": set this or SecretFunc
+	SecretFunc   func(context.Context) (string, error) // called for each attempt, possibly concurrently
 	RedirectURL  string                                // required for a login: one of those registered
 	Scopes       []string                              // empty: "profile"
 
-	// Server changes how Matrica is reached: another Transport or Timeout, or endpoints of a test's
-	// own. Zero fields are the recommended values, empty endpoints are Matrica's.
+	// Server changes how Matrica is reached: another Transport or Timeout,
+	// or a test's endpoints. Zero fields are the recommended values; empty
+	// endpoints are Matrica's.
 	Server grant.Server
 }
 
-// User gives tokens in the name of a user, from the login to the revocation. Matrica's code has to
-// be exchanged within a minute.
+// User returns the grant that obtains tokens on behalf of a user, from login to
+// revocation. Exchange Matrica's code within a minute.
 func (a App) User() grant.AuthorizationCode {
 	server := a.Server
 	server.AuthURL = cmp.Or(server.AuthURL, AuthURL)

@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"example.com/bearer"
 	"example.com/bearer/bearertest"
 	"example.com/bearer/grant"
 	"example.com/bearer/providers/matrica"
@@ -22,7 +23,7 @@ import (
 
 const secret = "canary-secret"
 
-// start puts a server where Matrica is.
+// start starts a server under Matrica's hosts.
 func start(t *testing.T, client bearertest.Client, consent bearertest.Consent) (*bearertest.Server, grant.Server) {
 	network := new(bearertest.Network)
 	client.ID, client.RequirePKCE, client.RedirectURIs = "id", true, []string{"https://app.test/callback"}
@@ -30,13 +31,14 @@ func start(t *testing.T, client bearertest.Client, consent bearertest.Consent) (
 		Network: network, Host: "api.matrica.io", Clients: []bearertest.Client{client}, Consent: consent,
 		Routes: map[string]bearertest.Endpoint{
 			"/oauth2": bearertest.AuthorizeEndpoint, "/oauth2/token": bearertest.TokenEndpoint, "/oauth2/token/revoke": bearertest.RevokeEndpoint,
+			"/oauth2/v2/user/": bearertest.APIEndpoint,
 		},
 	})
 	network.Handle("matrica.io", srv)
 	return srv, grant.Server{Transport: network}
 }
 
-// login is what a browser and an application do together.
+// login does what a browser and an application do together.
 func login(t *testing.T, srv *bearertest.Server, user grant.AuthorizationCode) (code, verifier string, err error) {
 	t.Helper()
 	verifier = oauth2.GenerateVerifier()
@@ -59,8 +61,9 @@ func login(t *testing.T, srv *bearertest.Server, user grant.AuthorizationCode) (
 	return code, verifier, err
 }
 
-// What Matrica documents, for a public and a "Private" application: PKCE always, the secret as a
-// parameter and only if there is one, never Basic.
+// What Matrica documents, for a public and a "Private" application: PKCE
+// always, the secret as a parameter and only if there is one, never Basic, and
+// a form.
 func TestLoginRefreshRevokeAsDocumented(t *testing.T) {
 	for _, row := range []struct {
 		client bearertest.Client
@@ -108,7 +111,38 @@ func TestLoginRefreshRevokeAsDocumented(t *testing.T) {
 			if r.Authorization() != "" || r.Form.Get("client_secret") != string(row.client.Secret) && r.Method == "POST" {
 				t.Errorf("%s: got Authorization %q and client_secret %v, want only the parameter", r.Path, r.Authorization(), r.Form.Has("client_secret"))
 			}
+			if got, want := r.Header.Get("Content-Type"), "application/x-www-form-urlencoded"; got != want && r.Method == "POST" {
+				t.Errorf("%s: got Content-Type %q, want %s", r.Path, got, want)
+			}
 		}
+	}
+}
+
+// With Hosts the token reaches the documented API and no other host, not even
+// that of the authorization page (G3).
+func TestHostsAreTheAPI(t *testing.T) {
+	srv, server := start(t, bearertest.Client{}, bearertest.ConsentApprove)
+	network := server.Transport.(*bearertest.Network)
+	others := new(bearertest.Recorder)
+	network.Handle("matrica.io", others)
+	network.Handle("other.test", others)
+	access, _ := srv.Issue("id", "profile")
+	client := http.Client{Transport: &bearer.Transport{
+		Source: bearer.FromOAuth2(oauth2.StaticTokenSource(&oauth2.Token{AccessToken: access})),
+		Hosts:  matrica.Hosts, Base: network,
+	}}
+	for _, address := range []string{"https://api.matrica.io/oauth2/v2/user/profile", "https://matrica.io/oauth2", "https://other.test/"} {
+		resp, err := client.Get(address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != http.StatusOK {
+			t.Errorf("%s: got %s, want 200", address, resp.Status)
+		}
+	}
+	if got := others.Authorizations(); len(got) != 0 || len(others.Requests()) != 2 {
+		t.Errorf("other hosts: got %d tokens with %d requests, want 0 with 2", len(got), len(others.Requests()))
 	}
 }
 

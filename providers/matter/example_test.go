@@ -10,7 +10,8 @@ import (
 	"example.com/bearer/providers/matter"
 )
 
-// The source goes into a bearer.Transport, with Hosts, so that the token goes nowhere else.
+// Use the source in a bearer.Transport, with Hosts, which keep the token from
+// other hosts.
 func ExampleApp_Source() {
 	fake := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprint(w, `{"access_token":"token","expires_in":3600,"token_type":"Bearer"}`)

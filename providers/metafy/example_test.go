@@ -9,7 +9,7 @@ import (
 	"example.com/bearer/providers/metafy"
 )
 
-// The application's own token, from the first request to its revocation.
+// A token on behalf of the application's owner, from request to revocation.
 func ExampleApp_Owner() {
 	fake, err := bearertest.NewServer(bearertest.Config{})
 	if err != nil {

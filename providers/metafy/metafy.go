@@ -1,13 +1,14 @@
-// Package metafy gets tokens for Metafy: [App.User] in the name of a user who consents, [App.Owner]
-// in the name of the application's owner.
+// Package metafy obtains tokens for Metafy: [App.User] on behalf of a user who
+// consents, [App.Owner] on behalf of the application's owner.
 //
-// Metafy takes the client's id and secret as parameters, never by HTTP Basic. It recommends the
-// state parameter; this package always sends and checks it. PKCE is not documented; its parameters
-// are sent all the same, since RFC 6749 section 3.1 has a server ignore those it does not know, and
-// RFC 9700 section 2.1.1 wants them.
+// Metafy takes the client's id and secret as parameters, never by HTTP Basic.
+// It recommends the state parameter; this package always sends and checks it.
+// PKCE is not documented. Its parameters are sent all the same: RFC 6749
+// section 3.1 has a server ignore parameters that it does not know, and RFC
+// 9700 section 2.1.1 recommends PKCE.
 //
-// Not documented, and so not known: how long tokens live (the answer says so), whether refresh
-// tokens rotate (both ways work here), and the scopes.
+// Not documented, and so not known: how long tokens live (the answer says so),
+// whether refresh tokens rotate (both ways work here), and the scopes.
 package metafy
 
 import (
@@ -24,30 +25,34 @@ const (
 	RevokeURL = "https://metafy.gg/irk/oauth/revoke"
 )
 
-// Hosts are the hosts that get the token, for bearer.Transport.Hosts. The documents name no other
-// than this one; if your part of the API is elsewhere, give Transport your own list.
+// Hosts are the hosts that receive the token, for bearer.Transport.Hosts. The
+// documentation names only this one; if your part of the API is elsewhere, use
+// your own list.
 var Hosts = []string{"metafy.gg"}
 
 // App is an application as it is registered with Metafy.
 type App struct {
 	ClientID     string                                // required
-	ClientSecret grant.Secret                          // exactly one of ClientSecret and SecretFunc is set
-	SecretFunc   func(context.Context) (string, error) // asked for each attempt
+	ClientSecret grant.Secret                          // set exactly one of ClientSecret and SecretFunc
+	SecretFunc   func(context.Context) (string, error) // called for each attempt, possibly concurrently
 	RedirectURL  string                                // required for a user's login: the one that is registered
-	Scopes       []string                              // empty: what Metafy gives by default
+	Scopes       []string                              // empty: Metafy's default
 
-	// Server changes how Metafy is reached: another Transport or Timeout, or endpoints of a test's
-	// own. Zero fields are the recommended values, empty endpoints are Metafy's.
+	// Server changes how Metafy is reached: another Transport or Timeout,
+	// or a test's endpoints. Zero fields are the recommended values; empty
+	// endpoints are Metafy's.
 	Server grant.Server
 }
 
-// User gives tokens in the name of a user, from the login to the revocation.
+// User returns the grant that obtains tokens on behalf of a user, from login to
+// revocation.
 func (a App) User() grant.AuthorizationCode {
 	return grant.AuthorizationCode{Server: a.server(), Auth: a.auth(), RedirectURL: a.RedirectURL, Scopes: a.Scopes}
 }
 
-// Owner gives tokens in the name of the application's owner. There is no refresh token: the next
-// token is asked for in the same way.
+// Owner returns the source of tokens on behalf of the application's owner.
+// Metafy issues no refresh token with them: each next token is requested in the
+// same way.
 func (a App) Owner() grant.ClientCredentials {
 	return grant.ClientCredentials{Server: a.server(), Auth: a.auth(), Scopes: a.Scopes}
 }

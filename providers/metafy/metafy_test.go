@@ -1,6 +1,7 @@
 package metafy_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -11,6 +12,7 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"example.com/bearer"
 	"example.com/bearer/bearertest"
 	"example.com/bearer/grant"
 	"example.com/bearer/providers/metafy"
@@ -18,19 +20,22 @@ import (
 
 const secret = "canary-secret"
 
-// start puts a server where Metafy is.
+// start starts a server under Metafy's host.
 func start(t *testing.T) (*bearertest.Server, grant.Server) {
+	t.Helper()
 	srv := bearertest.Start(t, bearertest.Config{
 		Network: new(bearertest.Network), Host: "metafy.gg",
 		Clients: []bearertest.Client{{ID: "id", Secret: secret, Auth: []string{"client_secret_post"}, RedirectURIs: []string{"https://app.test/callback"}}},
 		Routes: map[string]bearertest.Endpoint{
 			"/auth/authorize": bearertest.AuthorizeEndpoint, "/irk/oauth/token": bearertest.TokenEndpoint, "/irk/oauth/revoke": bearertest.RevokeEndpoint,
+			"/irk/api/": bearertest.APIEndpoint, // its path is not documented
 		},
 	})
 	return srv, grant.Server{Transport: srv.Transport()}
 }
 
-// What Metafy documents for a user: parameters instead of Basic, refresh, revocation with a hint.
+// What Metafy documents for a user: parameters instead of Basic, refresh,
+// revocation with a hint.
 func TestUserFromLoginToRevocation(t *testing.T) {
 	srv, server := start(t)
 	user := metafy.App{ClientID: "id", ClientSecret: secret, RedirectURL: "https://app.test/callback", Scopes: []string{"a", "b"}, Server: server}.User()
@@ -93,7 +98,8 @@ func TestUserFromLoginToRevocation(t *testing.T) {
 	}
 }
 
-// The application's own token: client_credentials, an optional scope, no refresh token.
+// The token of the application's owner: client_credentials, an optional scope,
+// no refresh token.
 func TestOwnerAsDocumented(t *testing.T) {
 	srv, server := start(t)
 	owner := metafy.App{ClientID: "id", ClientSecret: secret, Scopes: []string{"a"}, Server: server}.Owner()
@@ -109,6 +115,63 @@ func TestOwnerAsDocumented(t *testing.T) {
 	}
 	if n := srv.Counts().Revoked; n != 1 {
 		t.Errorf("got %d tokens revoked, want 1", n)
+	}
+}
+
+// SecretFunc is called for each request, so that a rotated secret counts at
+// once, for both grants and for the revocation.
+func TestSecretFuncSuppliesTheSecret(t *testing.T) {
+	srv, server := start(t)
+	current := secret
+	app := metafy.App{ClientID: "id", RedirectURL: "https://app.test/callback", Server: server,
+		SecretFunc: func(context.Context) (string, error) { return current, nil }}
+	owner, user := app.Owner(), app.User()
+	_, refresh := srv.Issue("id", "")
+	token := &oauth2.Token{RefreshToken: refresh}
+	for _, current = range []string{secret, "rotated-secret"} {
+		srv.Update(func(c *bearertest.Config) { c.Clients[0].Secret = current })
+		mine, err := owner.Token(t.Context())
+		if err != nil {
+			t.Fatalf("owner with %s: got %v, want a token", current, err)
+		}
+		if token, err = user.Refresh(t.Context(), token); err != nil {
+			t.Fatalf("user with %s: got %v, want a token", current, err)
+		}
+		if err := owner.Revoke(t.Context(), mine.AccessToken, "access_token"); err != nil {
+			t.Errorf("revocation with %s: got %v, want none", current, err)
+		}
+	}
+	for _, r := range srv.Requests("") {
+		if got := r.Form.Get("client_secret"); got == "" || r.Authorization() != "" {
+			t.Errorf("%s: got client_secret %q and Authorization %q, want only the parameter", r.Path, got, r.Authorization())
+		}
+	}
+}
+
+// With Hosts the token reaches Metafy's host and no other (G3).
+func TestHostsAreMetafys(t *testing.T) {
+	srv, server := start(t)
+	network := server.Transport.(*bearertest.Network)
+	others := new(bearertest.Recorder)
+	network.Handle("metafy.gg.other.test", others)
+	network.Handle("other-metafy.gg", others)
+	access, _ := srv.Issue("id", "")
+	client := http.Client{Transport: &bearer.Transport{
+		Source: bearer.FromOAuth2(oauth2.StaticTokenSource(&oauth2.Token{AccessToken: access})),
+		Hosts:  metafy.Hosts, Base: network,
+	}}
+	for _, address := range []string{"https://metafy.gg/irk/api/me", "https://metafy.gg.other.test/", "https://other-metafy.gg/"} {
+		resp, err := client.Get(address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != http.StatusOK {
+			t.Errorf("%s: got %s, want 200", address, resp.Status)
+		}
+	}
+	if got := others.Authorizations(); len(got) != 0 || len(others.Requests()) != 2 {
+		t.Errorf("other hosts: got %d tokens with %d requests, want 0 with 2", len(got), len(others.Requests()))
 	}
 }
 
