@@ -3,6 +3,7 @@ package bearer
 import (
 	"context"
 	"errors"
+	"reflect"
 	"sync"
 	"time"
 
@@ -39,6 +40,9 @@ func (e *endpoint) refreshes(t *Token) bool {
 func (e *endpoint) ask(ctx context.Context, prev *Token, waiting func() bool, last error) (t *Token, err error) {
 	if e.source == nil {
 		return nil, errNoSource
+	}
+	if v := reflect.ValueOf(e.source); v.Kind() == reflect.Pointer && v.IsNil() {
+		return nil, mistake.Errorf("Cache.Source is a nil %T: set it", e.source)
 	}
 	if e.foreign != nil {
 		done, refused := e.foreign.Allow()

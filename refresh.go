@@ -26,6 +26,9 @@ type refresh struct {
 // refresh was under way. What became of the old one does not matter any more.
 var errReplaced = errors.New("the token was replaced meanwhile: try again")
 
+// errDeleted is the cause for those who waited when Delete was called.
+var errDeleted = errors.New("the credential was deleted meanwhile")
+
 // mostReplaced bounds how often a refresh begins anew for that reason.
 const mostReplaced = 10
 
@@ -41,6 +44,9 @@ func (r *refresh) run(ctx context.Context) (*entry, error) {
 		e, err := r.once(ctx)
 		if err != errReplaced {
 			return e, err
+		}
+		if r.cache.load().entry.deleted() {
+			return nil, errDeleted // and not a new token, which would bring the record back
 		}
 	}
 	return nil, errReplaced

@@ -21,6 +21,12 @@ type entry struct {
 // token nor a refresh token, and is distinct from every other entry.
 func none() *entry { return &entry{expiry: instant.Past, window: instant.Past} }
 
+// deleted reports whether e, which may be nil, stands for a credential that was
+// deleted.
+func (e *entry) deleted() bool {
+	return e != nil && e.token.AccessToken == "" && e.token.RefreshToken == ""
+}
+
 // newEntry returns t's entry, as of now. before is [Cache.RefreshBefore].
 func newEntry(t *Token, before time.Duration, now time.Time) *entry {
 	e := none()

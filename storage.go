@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"example.com/bearer/internal/mistake"
 )
 
 const (
@@ -54,7 +56,7 @@ func sightingOf(data []byte) sighting {
 var absent = sighting{known: true}
 
 // errKey says that a Store is of no use without a name.
-var errKey = errors.New("Cache.Key is empty: a Store needs a name for the credential")
+var errKey = mistake.New("Cache.Key is empty: a Store needs a name for the credential")
 
 // errPending says that a Put is still under way.
 var errPending = fmt.Errorf("the Store has not answered within %v", saveWait)
