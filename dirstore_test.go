@@ -17,7 +17,7 @@ import (
 	"time"
 
 	"example.com/bearer"
-	"example.com/bearer/storetest"
+	"example.com/bearer/stores/storetest"
 )
 
 func TestDirStoreContract(t *testing.T) {

@@ -695,25 +695,6 @@ type lostAnswer struct{}
 func (lostAnswer) Error() string    { return "the answer was lost" }
 func (lostAnswer) MaybeSpent() bool { return true }
 
-// An EncryptedStore round a Store that cannot be locked is none that processes
-// share: a Store that fails does not stop the refresh.
-func TestEncryptedStoreThatIsNotShared(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		c := &bearer.Cache{
-			Store: &bearer.EncryptedStore{Store: outOfOrder{}, Key: keyring{"a"}.key},
-			Key:   "k",
-			Source: refreshing(func(prev *bearer.Token) (*bearer.Token, error) {
-				return token("fresh", time.Hour), nil
-			}),
-		}
-		_ = c.Set(t.Context(), &bearer.Token{AccessToken: "old", RefreshToken: "r", Expiry: time.Now().Add(time.Minute)})
-		time.Sleep(time.Minute)
-		if got, err := c.Token(t.Context()); err != nil || got.AccessToken != "fresh" {
-			t.Errorf("got %v, want the refreshed token", err)
-		}
-	})
-}
-
 // outOfOrder is a Store that always fails, and no Locker.
 type outOfOrder struct{}
 

@@ -10,41 +10,58 @@ import (
 	"golang.org/x/sync/semaphore"
 )
 
-// A Store keeps credentials, so that a program that starts again need not ask
-// for consent, or for a token, once more. What it keeps is opaque bytes that
-// hold secrets. Its methods may be called by several goroutines at once. The
-// package storetest checks an implementation.
+// A Store keeps credentials, so that a program that restarts needs neither a
+// new login nor a new token. Values are opaque bytes that hold secrets. A key
+// is any string but the empty one; it need not be valid UTF-8. Methods may be
+// called concurrently. Package stores/storetest tests an implementation.
+//
+// A context limits how long a method waits. A method whose context has ended
+// returns an error that matches the context's, or finishes its work.
 type Store interface {
-	// Get returns what Put stored last under key, or [ErrNotFound].
+	// Get returns the value that Put stored last under key, or an error that
+	// matches [ErrNotFound] if there is none. No other failure may match
+	// ErrNotFound: it means that the credential was deleted. The caller may
+	// modify the value.
 	Get(ctx context.Context, key string) ([]byte, error)
 
-	// Put stores data under key. When it returns nil, data is what Get
-	// returns, also after a crash if the Store is to outlive one. When it
-	// returns an error, that or what was there before.
+	// Put stores data under key, whole: a concurrent Get returns the old
+	// value or the new one. After a nil error, Get returns data, also after
+	// a crash if the Store outlives one; after any other, data or the old
+	// value. Put neither modifies nor keeps data.
 	Put(ctx context.Context, key string, data []byte) error
 
-	// Delete removes what is under key. Nothing there is no error.
+	// Delete removes the value under key. It is not an error if there is
+	// none.
 	Delete(ctx context.Context, key string) error
 }
 
 // A Locker is a [Store] that several processes share. A [Cache] holds the lock
-// while it reads, refreshes and writes, so that the processes make one token
-// request for all, and none of them redeems a refresh token that another one
+// of its key while it reads, refreshes and writes, so that all processes make
+// one token request, and none of them redeems a refresh token that another one
 // has spent.
 type Locker interface {
-	// Lock waits until nobody else holds the lock of key, or ctx ends. The
-	// lock is advisory: Get, Put and Delete neither take nor need it. It must
-	// become free when the process that holds it dies.
+	// Lock waits until it holds the lock of key, or ctx ends; then the error
+	// matches ctx's. ctx limits the wait only: a lock is held until unlock
+	// is called, or the process that holds it dies. The lock is advisory:
+	// Get, Put and Delete neither take nor need it, and Delete does not
+	// release it. To call unlock again does nothing, or is an error; it
+	// never releases a lock that was taken since.
+	//
+	// A wrapper around another Store returns [errors.ErrUnsupported] itself
+	// if that Store is not a Locker, and is then treated as if it were not
+	// one either. Cache compares with ==, because errors of the operating
+	// system such as ENOTSUP match ErrUnsupported, and a lock that fails is
+	// not the same as none.
 	Lock(ctx context.Context, key string) (unlock func() error, err error)
 }
 
-// MemoryStore is a [Store] and [Locker] in memory: for tests, and for several
+// MemoryStore is a [Store] and [Locker] in memory, for tests, and for several
 // Caches of one credential in one process. The zero value is empty and ready to
-// use; it must not be copied after first use.
+// use. A MemoryStore must not be copied after first use.
 type MemoryStore struct {
 	mu    sync.Mutex // guards the maps
 	data  map[string][]byte
-	locks map[string]*semaphore.Weighted // of weight 1; a mutex that can be waited for with a context
+	locks map[string]*semaphore.Weighted // of weight 1: mutexes whose waiters can leave
 }
 
 // Get implements [Store].
@@ -95,5 +112,9 @@ func (s *MemoryStore) Lock(ctx context.Context, key string) (unlock func() error
 	if err := lock.Acquire(ctx, 1); err != nil {
 		return nil, err
 	}
-	return func() error { lock.Release(1); return nil }, nil
+	var once sync.Once // a second Release would release the next holder's lock
+	return func() error {
+		once.Do(func() { lock.Release(1) })
+		return nil
+	}, nil
 }

@@ -3,61 +3,65 @@ package bearer_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"syscall"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"example.com/bearer"
-	"example.com/bearer/storetest"
+	"example.com/bearer/stores/storetest"
 )
 
-// MemoryStore keeps the contract of Store and Locker.
-func TestMemoryStore(t *testing.T) {
+func TestMemoryStoreContract(t *testing.T) {
 	storetest.Run(t, func(*testing.T) bearer.Store { return new(bearer.MemoryStore) })
 }
 
-// What a caller does with the bytes does not matter to the Store.
-func TestMemoryStoreCopies(t *testing.T) {
-	s := new(bearer.MemoryStore)
-	data := []byte("one")
-	if err := s.Put(t.Context(), "k", data); err != nil {
-		t.Fatal(err)
-	}
-	data[0] = 'X'
-	got, _ := s.Get(t.Context(), "k")
-	got[1] = 'X'
-	if got, err := s.Get(t.Context(), "k"); err != nil || string(got) != "one" {
-		t.Errorf("got %q, %v, want one", got, err)
-	}
-	if _, err := s.Get(t.Context(), "other"); !errors.Is(err, bearer.ErrNotFound) {
-		t.Errorf("got %v, want ErrNotFound", err)
+// wrapper is a Store around another one that is not a Locker.
+type wrapper struct {
+	bearer.Store
+	lock error
+}
+
+func (w wrapper) Lock(context.Context, string) (unlock func() error, err error) {
+	return nil, w.lock
+}
+
+// A wrapper around a Store that cannot be locked is not one that processes
+// share: when it fails, a refresh token is used all the same.
+func TestWrapperThatIsNoLocker(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		got, err := expiredIn(t, wrapper{outOfOrder{}, errors.ErrUnsupported})
+		if err != nil || got.AccessToken != "fresh" {
+			t.Errorf("got %v, want the refreshed token", err)
+		}
+	})
+}
+
+// G20: a lock that fails with an error that matches errors.ErrUnsupported, as
+// ENOTSUP does, is a failure: other processes may hold a working one, so the
+// refresh token is not used.
+func TestLockThatFailsLikeUnsupported(t *testing.T) {
+	for _, lock := range []error{syscall.ENOTSUP, fmt.Errorf("lock: %w", errors.ErrUnsupported)} {
+		synctest.Test(t, func(t *testing.T) {
+			if got, err := expiredIn(t, wrapper{new(bearer.MemoryStore), lock}); !errors.Is(err, lock) {
+				t.Errorf("got %v and error %v, want %v", got != nil, err, lock)
+			}
+		})
 	}
 }
 
-// Who waits for a lock leaves with its context, and keys have locks of their
-// own.
-func TestMemoryStoreLock(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := new(bearer.MemoryStore)
-		unlock, err := s.Lock(t.Context(), "a")
-		if err != nil {
-			t.Fatal(err)
-		}
-		if unlock, err := s.Lock(t.Context(), "b"); err != nil {
-			t.Errorf("another key: got %v, want its lock", err)
-		} else {
-			_ = unlock()
-		}
-		ctx, cancel := context.WithCancel(t.Context())
-		waited := make(chan error)
-		go func() { _, err := s.Lock(ctx, "a"); waited <- err }()
-		synctest.Wait()
-		cancel()
-		if err := <-waited; !errors.Is(err, context.Canceled) {
-			t.Errorf("got %v, want context.Canceled", err)
-		}
-		_ = unlock()
-		if _, err := s.Lock(t.Context(), "a"); err != nil {
-			t.Errorf("after unlock: got %v, want the lock", err)
-		}
-	})
+// expiredIn returns the token of a Cache whose token has expired, and has
+// a refresh token.
+func expiredIn(t *testing.T, s bearer.Store) (*bearer.Token, error) {
+	c := &bearer.Cache{
+		Store: s,
+		Key:   "k",
+		Source: refreshing(func(prev *bearer.Token) (*bearer.Token, error) {
+			return token("fresh", time.Hour), nil
+		}),
+	}
+	_ = c.Set(t.Context(), &bearer.Token{AccessToken: "old", RefreshToken: "r", Expiry: time.Now().Add(time.Minute)})
+	time.Sleep(time.Minute)
+	return c.Token(t.Context())
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/zalando/go-keyring"
 
 	"example.com/bearer"
-	"example.com/bearer/storetest"
+	"example.com/bearer/stores/storetest"
 )
 
 func newKeyringStore(t *testing.T) bearer.Store {
