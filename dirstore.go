@@ -11,31 +11,49 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
+	"syscall"
 	"time"
 
 	"github.com/gofrs/flock"
 )
 
-// DirStore is a [Store] and [Locker] of files in the folder that it names,
-// shared by all processes that name the same one. The folder is made when it is
-// first written to, for this user alone (mode 0700; its files 0600). Any key but
-// the empty one will do, for none leads out of the folder. An empty DirStore is
-// an error of its methods.
+// DirStore is a [Store] and [Locker] of files in the folder that it names. All
+// processes that name the folder share it. Methods of the empty DirStore return
+// an error. Keys of any bytes and any length but zero are safe: none leads out
+// of the folder.
 //
-// Put is safe against crashes: a process that dies at any moment leaves the old
-// value or the new one. Locks are the operating system's, and free when a process
-// dies; they are not to be trusted on network file systems.
+// Files are readable by their owner only (mode 0600, whatever the umask). The
+// folder is made when it is first needed, with mode 0700; one that exists keeps
+// its mode, so others must not be allowed to write to it. On Windows, both
+// inherit their permissions from the folder above.
+//
+// Put survives crashes: a process that dies at any moment leaves the old value
+// or the new one, and once Put returns nil, the new one is on the disk. Locks
+// are the operating system's and end with the process that holds them; network
+// file systems may not honor them. Lock files are small and stay, because
+// removing one would let two processes hold its lock.
 type DirStore string
 
-// What the files are called. The prefix keeps names clear of those that mean
-// something to an operating system.
+// The names of the files. The prefix keeps them apart from names that an
+// operating system reserves. A key's dots are escaped, so that no key has a
+// file that looks like the temporary file or the lock of another one.
 const (
-	dirPrefix  = "token-"
-	dirValue   = ".json"
-	dirLock    = ".lock"
-	dirTemp    = ".tmp-"
-	dirPolling = 10 * time.Millisecond // between attempts to get a lock, which has no other way to be waited for
-	dirStale   = time.Minute           // a temporary file of this age belongs to nobody
+	dirPrefix = "token-"
+	dirValue  = ".json"
+	dirLock   = ".lock"
+	dirTemp   = ".tmp-"
+)
+
+const (
+	// dirPolling is the pause between two attempts to get a lock: the
+	// operating system has no wait that a context can end.
+	dirPolling = 10 * time.Millisecond
+
+	// dirStale is the age of a temporary file whose writer has died. Writing
+	// takes milliseconds. Should a writer have been suspended instead, its
+	// Put fails, and the old value stays.
+	dirStale = time.Minute
 )
 
 // Get implements [Store].
@@ -60,7 +78,7 @@ func (d DirStore) Put(ctx context.Context, key string, data []byte) error {
 	if err := d.make(); err != nil {
 		return err
 	}
-	d.sweep(path)
+	d.sweep()
 	return dirError(writeFile(path, data))
 }
 
@@ -70,16 +88,19 @@ func (d DirStore) Delete(ctx context.Context, key string) error {
 	if err != nil {
 		return err
 	}
-	if err := os.Remove(path); err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil
-		}
-		return dirError(err)
+	err = os.Remove(path)
+	if err == nil || errors.Is(err, fs.ErrNotExist) {
+		// Also if the file was gone: the Delete that removed it may have
+		// failed here.
+		err = syncDir(string(d))
 	}
-	return dirError(syncDir(string(d)))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // there is no folder
+	}
+	return dirError(err)
 }
 
-// Lock implements [Locker].
+// Lock implements [Locker]. Its errors never match [errors.ErrUnsupported].
 func (d DirStore) Lock(ctx context.Context, key string) (unlock func() error, err error) {
 	path, err := d.path(ctx, key, dirLock)
 	if err != nil {
@@ -88,17 +109,18 @@ func (d DirStore) Lock(ctx context.Context, key string) (unlock func() error, er
 	if err := d.make(); err != nil {
 		return nil, err
 	}
-	// One flock for each call: two of one process exclude each other too.
+	// A flock for each call, so that calls of one process exclude each other
+	// too, and unlocking twice releases no lock but its own.
 	lock := flock.New(path)
 	if _, err := lock.TryLockContext(ctx, dirPolling); err != nil {
-		lock.Close()
-		return nil, dirError(err)
+		return nil, dirError(fmt.Errorf("lock %s: %w", path, err))
 	}
-	return lock.Unlock, nil
+	_ = os.Chmod(path, 0o600) // the umask may have taken more; see writeFile
+	return func() error { return dirError(lock.Unlock()) }, nil
 }
 
-// path returns the file of key. No key leads out of the folder, and no two to
-// one file, also where the file system does not tell upper from lower case.
+// path returns the name of the file of key. No key leads out of the folder, and
+// no two keys share a file, even if the file system ignores case.
 func (d DirStore) path(ctx context.Context, key, suffix string) (string, error) {
 	if err := ctx.Err(); err != nil {
 		return "", err
@@ -118,7 +140,7 @@ func (d DirStore) path(ctx context.Context, key, suffix string) (string, error) 
 			fmt.Fprintf(&name, "%%%02x", b)
 		}
 	}
-	if name.Len() > 150 { // file systems end at 255
+	if name.Len() > 150 { // file systems allow 255
 		sum := sha256.Sum256([]byte(key))
 		name.Reset()
 		name.WriteString("%%" + hex.EncodeToString(sum[:]))
@@ -126,33 +148,90 @@ func (d DirStore) path(ctx context.Context, key, suffix string) (string, error) 
 	return filepath.Join(string(d), dirPrefix+name.String()+suffix), nil
 }
 
-func (d DirStore) make() error { return dirError(os.MkdirAll(string(d), 0o700)) }
+func (d DirStore) make() error { return dirError(makeDir(filepath.Clean(string(d)))) }
 
-// sweep removes what processes that died while they wrote to path have left.
-func (d DirStore) sweep(path string) {
-	entries, err := os.ReadDir(string(d))
+// makeDir is os.MkdirAll with mode 0700, whatever the umask: a folder that its
+// owner cannot enter is of no use. Only a process that runs between Mkdir and
+// Chmod of another one can meet such a folder. It also brings the new name to
+// the disk, as far as the folder above can be read.
+func makeDir(path string) error {
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return nil
+	}
+	parent := filepath.Dir(path)
+	err := os.Mkdir(path, 0o700)
+	if errors.Is(err, fs.ErrNotExist) && parent != path {
+		if err := makeDir(parent); err != nil {
+			return err
+		}
+		err = os.Mkdir(path, 0o700)
+	}
+	if errors.Is(err, fs.ErrExist) {
+		return nil // made by another process; if it is a file, opening one in it fails
+	}
+	if err != nil {
+		return err
+	}
+	_ = os.Chmod(path, 0o700) // see writeFile
+	_ = syncDir(parent)
+	return nil
+}
+
+// swept has the absolute path of each folder that this process has swept. The
+// Put that adds the path sweeps; other Puts go on meanwhile, because none needs
+// the sweep to be complete.
+var swept sync.Map
+
+// sweep removes the temporary files of processes that died while they wrote. It
+// does so once per process and folder, since reading a large folder takes a
+// hundred times as long as writing a file, and before the first file is
+// written, since that may need the space. Processes that sweep at once do not
+// disturb each other: a file that another one has removed is not an error.
+func (d DirStore) sweep() {
+	path, err := filepath.Abs(string(d))
 	if err != nil {
 		return
 	}
-	for _, e := range entries {
-		if !strings.HasPrefix(e.Name(), filepath.Base(path)+dirTemp) {
-			continue
-		}
-		if info, err := e.Info(); err == nil && time.Since(info.ModTime()) > dirStale {
-			_ = os.Remove(filepath.Join(string(d), e.Name()))
+	if _, done := swept.LoadOrStore(path, true); done {
+		return
+	}
+	dir, err := os.Open(path)
+	if err != nil {
+		return
+	}
+	defer dir.Close()
+	for err == nil {
+		var names []string
+		names, err = dir.Readdirnames(1000) // unsorted, and not all at once
+		for _, name := range names {
+			if strings.HasPrefix(name, dirPrefix) && strings.Contains(name, dirValue+dirTemp) {
+				removeStale(filepath.Join(path, name))
+			}
 		}
 	}
 }
 
-// writeFile gives the file at path new content, whole or not at all: the
-// content is on the disk before the name points to it, and the name before
-// writeFile returns.
+func removeStale(path string) {
+	if info, err := os.Lstat(path); err == nil && time.Since(info.ModTime()) > dirStale {
+		_ = os.Remove(path)
+	}
+}
+
+// writeFile replaces the content of the file at path, whole or not at all: the
+// content is on the disk before the name refers to it, and the name is on the
+// disk before writeFile returns. After an error before the rename, such as a
+// full disk, the old content is there; after one of the last fsync, the new
+// content is, and a crash may bring back the old. Writing again is safe: it
+// starts with a new file, and never trusts one whose fsync failed.
 func writeFile(path string, data []byte) error {
 	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+dirTemp) // mode 0600
 	if err != nil {
 		return err
 	}
-	defer os.Remove(f.Name()) // does nothing once it was renamed
+	defer os.Remove(f.Name()) // does nothing after the rename
+	// An unusual umask denies the owner, too. Where Chmod fails, the file
+	// system has no modes.
+	_ = f.Chmod(0o600)
 	_, err = f.Write(data)
 	if err == nil {
 		err = f.Sync()
@@ -169,8 +248,8 @@ func writeFile(path string, data []byte) error {
 	return syncDir(filepath.Dir(path))
 }
 
-// syncDir brings the names in a folder to the disk. Windows cannot, and does
-// not need to.
+// syncDir brings the names in a folder to the disk. Windows and some file
+// systems have no such operation; their renames are as durable as they get.
 func syncDir(path string) error {
 	if runtime.GOOS == "windows" {
 		return nil
@@ -180,12 +259,22 @@ func syncDir(path string) error {
 		return err
 	}
 	defer dir.Close()
-	return dir.Sync()
+	err = dir.Sync()
+	if errors.Is(err, syscall.EINVAL) || errors.Is(err, errors.ErrUnsupported) {
+		return nil
+	}
+	return err
 }
 
+// dirError adds the prefix. It does not wrap an error of the operating system
+// that matches errors.ErrUnsupported, such as ENOTSUP: from a Locker, that
+// means that there is nothing to lock.
 func dirError(err error) error {
-	if err == nil {
+	switch {
+	case err == nil:
 		return nil
+	case errors.Is(err, errors.ErrUnsupported):
+		return fmt.Errorf("bearer: DirStore: %v", err)
 	}
 	return fmt.Errorf("bearer: DirStore: %w", err)
 }

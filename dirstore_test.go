@@ -11,7 +11,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -26,42 +25,20 @@ func TestDirStoreContract(t *testing.T) {
 	})
 }
 
-// G21: for this user alone.
-func TestDirStoreModes(t *testing.T) {
-	if runtime.GOOS == "windows" {
-		t.Log("Windows has no modes")
-		return
-	}
-	dir := filepath.Join(t.TempDir(), "tokens")
-	d := bearer.DirStore(dir)
-	if err := d.Put(t.Context(), "k", []byte("v")); err != nil {
-		t.Fatal(err)
-	}
-	unlock, err := d.Lock(t.Context(), "k")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer unlock()
-	err = filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
-		if err != nil {
-			return err
+// G20: two names of one folder are one Store with one set of locks.
+func TestDirStoreShared(t *testing.T) {
+	storetest.RunShared(t, func(t *testing.T) (a, b bearer.Store) {
+		dir := filepath.Join(t.TempDir(), "tokens")
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			t.Fatal(err)
 		}
-		info, err := e.Info()
-		if err != nil {
-			return err
+		link := filepath.Join(t.TempDir(), "link")
+		if err := os.Symlink(dir, link); err != nil {
+			t.Log(err) // Windows allows it to some users only
+			link = dir + string(filepath.Separator) + "."
 		}
-		want := fs.FileMode(0o600)
-		if e.IsDir() {
-			want = 0o700
-		}
-		if got := info.Mode().Perm(); got != want {
-			t.Errorf("mode of %s: got %v, want %v", e.Name(), got, want)
-		}
-		return nil
+		return bearer.DirStore(dir), bearer.DirStore(link)
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
 }
 
 // G21: a key cannot leave the folder.
@@ -85,38 +62,129 @@ func TestDirStoreKeysStayInside(t *testing.T) {
 
 func TestDirStoreBadInput(t *testing.T) {
 	if _, err := bearer.DirStore("").Get(t.Context(), "k"); err == nil || !strings.Contains(err.Error(), "DirStore is empty") {
-		t.Errorf("no folder: got error %v; want one that says so", err)
+		t.Errorf("no folder: got error %v, want one that says so", err)
 	}
 	d := bearer.DirStore(t.TempDir())
 	if err := d.Put(t.Context(), "", nil); err == nil || !strings.Contains(err.Error(), "key is empty") {
-		t.Errorf("no key: got error %v; want one that says so", err)
+		t.Errorf("no key: got error %v, want one that says so", err)
 	}
 }
 
-// What a process that died while writing has left is swept up later.
-func TestDirStoreSweeps(t *testing.T) {
+// The first Put of a process removes the temporary files that dead processes
+// left, for all keys; later ones do not read the folder again. Files that may
+// be in use, and those of other programs, stay.
+func TestDirStoreSweepsOnce(t *testing.T) {
+	dir := t.TempDir()
+	plant := func(name string, age time.Duration) string {
+		t.Helper()
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte("half"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		then := time.Now().Add(-age)
+		if err := os.Chtimes(path, then, then); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	there := func(path string) bool {
+		_, err := os.Stat(path)
+		return err == nil
+	}
+	stale := []string{plant("token-k.json.tmp-123", time.Hour), plant("token-other.json.tmp-4", time.Hour)}
+	kept := []string{
+		plant("token-k.json.tmp-5", 0), plant("token-other.json", time.Hour), plant("token-k.lock", time.Hour),
+		plant("foreign.json.tmp-6", time.Hour), plant("token-k%2ejson%2etmp-7.json", time.Hour),
+	}
+	d := bearer.DirStore(dir)
+	if err := d.Put(t.Context(), "k", []byte("v")); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range stale {
+		if there(path) {
+			t.Errorf("after the first Put: got %s, want it removed", filepath.Base(path))
+		}
+	}
+	for _, path := range kept {
+		if !there(path) {
+			t.Errorf("after the first Put: %s is gone, want it kept", filepath.Base(path))
+		}
+	}
+	later := plant("token-k.json.tmp-8", time.Hour)
+	for _, again := range []bearer.DirStore{d, bearer.DirStore(dir + "/.")} {
+		if err := again.Put(t.Context(), "k", []byte("w")); err != nil {
+			t.Fatal(err)
+		}
+		if !there(later) {
+			t.Errorf("after a second Put to %s: the folder was swept again, want once per process", again)
+		}
+	}
+}
+
+// Delete removes the value, not the lock: whoever holds it goes on to hold it.
+func TestDirStoreDeleteKeepsLock(t *testing.T) {
 	dir := t.TempDir()
 	d := bearer.DirStore(dir)
-	if err := d.Put(t.Context(), "k", []byte("old")); err != nil {
+	unlock, err := d.Lock(t.Context(), "k")
+	if err != nil {
 		t.Fatal(err)
 	}
-	left := filepath.Join(dir, "token-k.json.tmp-123")
-	if err := os.WriteFile(left, []byte("half"), 0o600); err != nil {
+	lockFile := filepath.Join(dir, "token-k.lock")
+	before, err := os.Stat(lockFile)
+	if err != nil {
 		t.Fatal(err)
 	}
-	long := time.Now().Add(-time.Hour)
-	if err := os.Chtimes(left, long, long); err != nil {
+	if err := d.Put(t.Context(), "k", []byte("v")); err != nil {
 		t.Fatal(err)
 	}
-	if err := d.Put(t.Context(), "k", []byte("new")); err != nil {
+	if err := d.Delete(t.Context(), "k"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := os.Stat(left); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("the left file: got error %v; want that it is gone", err)
+	if err := unlock(); err != nil {
+		t.Fatal(err)
+	}
+	if after, err := os.Stat(lockFile); err != nil || !os.SameFile(before, after) {
+		t.Errorf("the lock file after Delete and unlock: got %v, want the same file", err)
 	}
 }
 
-// storeWriterEnv makes the test binary a process that writes until it is killed.
+// A Store that was never written to has no folder, and Get and Delete make
+// none.
+func TestDirStoreReadingMakesNoFolder(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "tokens")
+	d := bearer.DirStore(dir)
+	if _, err := d.Get(t.Context(), "k"); !errors.Is(err, bearer.ErrNotFound) {
+		t.Errorf("Get: got %v, want ErrNotFound", err)
+	}
+	if err := d.Delete(t.Context(), "k"); err != nil {
+		t.Errorf("Delete: got %v, want nil", err)
+	}
+	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the folder: got %v, want that it does not exist", err)
+	}
+}
+
+// A folder that is a file is an error that names it, and never ErrNotFound,
+// which would mean that the credential was deleted.
+func TestDirStoreFolderIsAFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d := bearer.DirStore(path)
+	_, getErr := d.Get(t.Context(), "k")
+	_, lockErr := d.Lock(t.Context(), "k")
+	for op, err := range map[string]error{
+		"Get": getErr, "Put": d.Put(t.Context(), "k", nil), "Delete": d.Delete(t.Context(), "k"), "Lock": lockErr,
+	} {
+		if err == nil || errors.Is(err, bearer.ErrNotFound) || !strings.Contains(err.Error(), path) {
+			t.Errorf("%s: got %v, want an error that names %s", op, err, path)
+		}
+	}
+}
+
+// storeWriterEnv turns the test binary into a process that writes until it is
+// killed.
 const storeWriterEnv = "BEARER_TEST_STORE_WRITER"
 
 func TestMain(m *testing.M) {
@@ -126,7 +194,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// storeValue is recognisable whole, and long enough to be cut.
+// storeValue returns a value that shows whether it is whole, and is long enough
+// to be cut.
 func storeValue(i int) []byte {
 	return bytes.Repeat(fmt.Appendf(nil, "%08d\n", i), 2000)
 }
@@ -141,8 +210,8 @@ func writeUntilKilled(d bearer.DirStore) {
 	}
 }
 
-// G21: kill -9 at any moment leaves the old or the new value. A writing process
-// is killed 500 times at random moments.
+// G21: kill -9 at any moment leaves the old or the new value. The test kills a
+// writing process 500 times, at random moments.
 func TestDirStoreKilled(t *testing.T) {
 	const kills = 500
 	dir := t.TempDir()
@@ -162,7 +231,7 @@ func TestDirStoreKilled(t *testing.T) {
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		// It has written at least once; then it dies within a few writes.
+		// It has written once; it dies within a few more writes.
 		lines := bufio.NewScanner(out)
 		if !lines.Scan() {
 			t.Fatal("the writer wrote nothing")
@@ -185,10 +254,33 @@ func TestDirStoreKilled(t *testing.T) {
 			t.Fatalf("after a kill: %v", err)
 		case bytes.Equal(got, storeValue(done)):
 		case bytes.Equal(got, storeValue(done+1)):
-			midway++ // it was killed between the rename and its word of it
+			midway++ // killed after the rename, before it printed
 		default:
 			t.Fatalf("after a kill: got %d bytes beginning %.9q; want the whole of value %d or %d", len(got), got, done, done+1)
 		}
 	}
-	t.Logf("%d kills, %d of them between writing and saying so", kills, midway)
+	t.Logf("%d kills, %d of them after a write that was not printed yet", kills, midway)
+}
+
+// The cost of Put does not grow with the folder.
+func BenchmarkDirStorePut(b *testing.B) {
+	for _, files := range []int{0, 100_000} {
+		b.Run(fmt.Sprintf("beside=%d", files), func(b *testing.B) {
+			dir := b.TempDir()
+			for i := range files {
+				if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("token-user-%d.json", i)), nil, 0o600); err != nil {
+					b.Fatal(err)
+				}
+			}
+			d := bearer.DirStore(dir)
+			if err := d.Put(b.Context(), "k", []byte("v")); err != nil { // sweeps
+				b.Fatal(err)
+			}
+			for b.Loop() {
+				if err := d.Put(b.Context(), "k", []byte("v")); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
 }
