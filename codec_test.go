@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// What is stored comes back, the scope that was granted too.
+// decode returns what encode stored, including the granted scope.
 func TestCodecRoundTrip(t *testing.T) {
 	full := (&Token{AccessToken: "a", TokenType: "bearer", RefreshToken: "r", Expiry: time.Date(2030, 1, 2, 3, 4, 5, 6, time.UTC)}).
 		WithExtra(map[string]any{"scope": "read write"})
@@ -50,8 +50,8 @@ func TestCodecForm(t *testing.T) {
 	}
 }
 
-// A time that JSON cannot tell is stored as the last one that it can: the
-// token must not get lost for it.
+// An expiry that JSON cannot express does not keep a token from being stored: it
+// becomes the last one that JSON can.
 func TestCodecExpiryBeyondJSON(t *testing.T) {
 	for _, expiry := range []time.Time{
 		time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC),
@@ -69,7 +69,7 @@ func TestCodecExpiryBeyondJSON(t *testing.T) {
 	}
 }
 
-// What cannot be used is an error that says what to do, and not what is there.
+// An unusable value is an error that says what to do, and does not quote it.
 func TestDecodeErrors(t *testing.T) {
 	const again = ": delete it and log in again"
 	for _, row := range []struct{ data, want string }{
@@ -89,8 +89,8 @@ func TestDecodeErrors(t *testing.T) {
 	}
 }
 
-// Whatever a Store gives back, decode does not panic, and what it accepts is
-// stored as the same token again.
+// decode does not panic, whatever a Store returns, and the token that it accepts
+// survives encoding.
 func FuzzDecode(f *testing.F) {
 	f.Add([]byte(`{"v":1,"access_token":"a","refresh_token":"r","expiry":"2030-01-02T03:04:05Z"}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
