@@ -336,7 +336,7 @@ func TestTransportBadInput(t *testing.T) {
 		"nil *Cache":     {&bearer.Transport{Base: ok, Source: (*bearer.Cache)(nil)}, "Transport.Source"},
 		"zero Cache":     {&bearer.Transport{Base: ok, Source: new(bearer.Cache)}, "Cache.Source"},
 		"nil SourceFunc": {&bearer.Transport{Base: ok, Source: bearer.SourceFunc(nil)}, "SourceFunc"},
-		"nil *mint":      {&bearer.Transport{Base: ok, Source: (*mint)(nil)}, "panicked"},
+		"nil *mint":      {&bearer.Transport{Base: ok, Source: (*mint)(nil)}, "nil *bearer_test.mint"},
 		"no token":       {&bearer.Transport{Base: ok, Source: bearer.SourceFunc(func(context.Context) (*bearer.Token, error) { return nil, nil })}, "neither a token nor an error"},
 		"newline":        {&bearer.Transport{Base: ok, Source: bearer.SourceFunc(func(context.Context) (*bearer.Token, error) { return &bearer.Token{AccessToken: "s3cret\n"}, nil })}, "AccessToken"},
 		"nothing back":   {&bearer.Transport{Base: roundTrip(func(*http.Request) (*http.Response, error) { return nil, nil }), Source: new(mint)}, "Transport.Base"},
