@@ -389,9 +389,9 @@ func TestOtherAnswersAreNotReplayed(t *testing.T) {
 	}
 }
 
-// A 401 whose challenge says that a new token would not help costs nothing.
+// A 401 whose challenge says that a new token would not help costs no refresh.
 func TestHopelessChallengesCostNothing(t *testing.T) {
-	for _, challenge := range []string{`Bearer error="insufficient_scope", scope="admin"`, `Bearer realm="a, b", error=invalid_request`, `Basic realm="x"`} {
+	for _, challenge := range []string{`Bearer error="insufficient_scope", scope="admin"`, `Bearer realm="a, b", error=invalid_request`} {
 		source := new(mint)
 		client := &http.Client{Transport: &bearer.Transport{Source: source, Base: roundTrip(func(req *http.Request) (*http.Response, error) {
 			resp := answer(req, http.StatusUnauthorized, "")
@@ -400,6 +400,25 @@ func TestHopelessChallengesCostNothing(t *testing.T) {
 		})}}
 		if resp, err := client.Get(apiURL); err != nil || resp.StatusCode != http.StatusUnauthorized || source.calls.Load() != 1 {
 			t.Errorf("%s: got %v, %v after %d token requests, want 401 after 1", challenge, resp, err, source.calls.Load())
+		}
+	}
+}
+
+// A 401 whose challenges are all for schemes other than Bearer and DPoP may be
+// the token's fault: it is renewed.
+func TestForeignChallengesAreRenewed(t *testing.T) {
+	for _, challenge := range []string{`Basic realm="x"`, `Negotiate`, `OAuth realm='api', error='invalid_token'`, `Token`, `Basic realm="x", Digest nonce="insufficient_scope"`} {
+		source := new(mint)
+		client := &http.Client{Transport: &bearer.Transport{Source: source, Base: roundTrip(func(req *http.Request) (*http.Response, error) {
+			if req.Header.Get("Authorization") == "Bearer token-2" {
+				return answer(req, http.StatusOK, ""), nil
+			}
+			resp := answer(req, http.StatusUnauthorized, "")
+			resp.Header.Set("WWW-Authenticate", challenge)
+			return resp, nil
+		})}}
+		if resp, err := client.Get(apiURL); err != nil || resp.StatusCode != http.StatusOK || source.calls.Load() != 2 {
+			t.Errorf("%s: got %v, %v after %d token requests, want 200 after 2", challenge, resp, err, source.calls.Load())
 		}
 	}
 }
