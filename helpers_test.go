@@ -120,6 +120,9 @@ func (r *rotor) calls() (n int, reused bool) {
 	return r.n, r.reused
 }
 
+// mostJitter is how long a renewal may be put off, so that a fleet spreads.
+const mostJitter = 50 * time.Millisecond
+
 var errDisk = errors.New("the disk is full")
 
 // failing is a Store whose operations fail when they are told to.

@@ -34,6 +34,11 @@ type Hooks struct {
 	// Host is set, and Status, which is the second answer's; or Err.
 	RequestReplayed func(ctx context.Context, e Event)
 
+	// RenewalFailed: a request got its rejection back, because the rejected
+	// token could not be renewed. Host, Status and Err, a [*TokenError], are
+	// set.
+	RenewalFailed func(ctx context.Context, e Event)
+
 	// BreakerChanged: the default Breaker changed its state. From and To are
 	// set ("closed", "open", "half-open"). A Breaker of your own has its own
 	// means.
@@ -96,7 +101,7 @@ func (e Event) attrs() []slog.Attr {
 
 // A kind is a kind of event: the hook that is told, and how it is logged.
 type kind struct {
-	hook  func(*Hooks) func(context.Context, Event)
+	hook  func(*Hooks) func(context.Context, Event) // nil: none
 	level slog.Level
 	text  string
 }
@@ -107,8 +112,15 @@ var (
 	tokenRejected  = kind{func(h *Hooks) func(context.Context, Event) { return h.TokenRejected }, slog.LevelInfo, "token rejected"}
 	replayed       = kind{func(h *Hooks) func(context.Context, Event) { return h.RequestReplayed }, slog.LevelInfo, "request replayed"}
 	breakerChanged = kind{func(h *Hooks) func(context.Context, Event) { return h.BreakerChanged }, slog.LevelWarn, "breaker changed"}
+	renewalFailed  = kind{func(h *Hooks) func(context.Context, Event) { return h.RenewalFailed }, slog.LevelWarn, "token not renewed"}
 	tokenWithheld  = kind{func(h *Hooks) func(context.Context, Event) { return h.TokenWithheld }, slog.LevelInfo, "token withheld"}
 	storeFailed    = kind{func(h *Hooks) func(context.Context, Event) { return h.StoreFailed }, slog.LevelError, "store failed"}
+)
+
+// These are only logged.
+var (
+	notReplayed     = kind{nil, slog.LevelWarn, "request not replayed"}
+	strangerRejects = kind{nil, slog.LevelWarn, "401 from a host that is not in Transport.Hosts and got no token"}
 )
 
 // An observer tells the hooks and the log of a Cache what happened, in the
@@ -126,7 +138,7 @@ func (c *Cache) observer() observer { return observer{c.Key, c.Hooks, c.Logger, 
 // tell reports an event. It does not wait for hooks.
 func (o observer) tell(ctx context.Context, k kind, e Event) {
 	var hook func(context.Context, Event)
-	if o.hooks != nil {
+	if o.hooks != nil && k.hook != nil {
 		hook = k.hook(o.hooks)
 	}
 	if hook == nil && o.logger == nil {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"math"
 	"net/http"
 	"net/http/httptest"
@@ -25,9 +26,9 @@ import (
 )
 
 // picky is an API that accepts one token and answers with the request's body.
-// It notes the body of each request.
+// It records the body of each request.
 type picky struct {
-	accepts string        // nothing: no token at all
+	accepts string        // empty: no token
 	status  int           // of a rejection; zero: 401
 	takes   time.Duration // before a rejection
 	mu      sync.Mutex    // guards bodies
@@ -63,11 +64,11 @@ func readAll(t *testing.T, resp *http.Response) string {
 // stream is a body that can be read once.
 func stream(s string) io.Reader { return io.NopCloser(strings.NewReader(s)) }
 
-// G4, C6: 1,000 requests rejected at once cost one refresh, and none fails.
+// G4: 1,000 requests rejected at once cost one refresh, and none fails.
 func TestG4BurstCostsOneRefresh(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		source := &mint{takes: 150 * time.Millisecond}
-		api := &picky{accepts: "token-2", takes: time.Second} // so that all are on their way before the first is rejected
+		api := &picky{accepts: "token-2", takes: time.Second} // so that all are sent before the first is rejected
 		client := &http.Client{Transport: &bearer.Transport{Source: source, Base: api}}
 		var failed atomic.Int32
 		var wg sync.WaitGroup
@@ -93,8 +94,8 @@ func TestG4BurstCostsOneRefresh(t *testing.T) {
 	})
 }
 
-// G4, G11, C6: late 401s for an old token cost nothing; the requests are
-// replayed with the token that is there already.
+// G4, G11: late 401s for an old token cost no refresh. The requests are
+// replayed with the current token.
 func TestG4LateRejectionsCostNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		source := new(mint)
@@ -110,7 +111,7 @@ func TestG4LateRejectionsCostNothing(t *testing.T) {
 				}
 			})
 		}
-		synctest.Wait() // all are on their way with token-1
+		synctest.Wait() // all have been sent with token-1
 		old, _ := cache.Token(t.Context())
 		if _, err := cache.Renew(t.Context(), old); err != nil {
 			t.Fatal(err)
@@ -122,7 +123,7 @@ func TestG4LateRejectionsCostNothing(t *testing.T) {
 	})
 }
 
-// G4: a request is replayed once at the most; the second 401 is the answer.
+// G4: a request is replayed at most once; a second 401 is returned.
 func TestG4OneReplay(t *testing.T) {
 	source, api := new(mint), new(picky)
 	client := &http.Client{Transport: &bearer.Transport{Source: source, Base: api}}
@@ -135,7 +136,7 @@ func TestG4OneReplay(t *testing.T) {
 	}
 }
 
-// G4, C7: which bodies are sent again, and never by half. Whatever cannot be
+// G4: which bodies are replayed, always whole. A request that cannot be
 // replayed gets its 401, and the next request has the new token.
 func TestG4WhichBodiesAreReplayed(t *testing.T) {
 	const limit = 10
@@ -198,7 +199,7 @@ func TestG4WhichBodiesAreReplayed(t *testing.T) {
 	}
 }
 
-// G4: the whole body arrives also where the limit of buffering was passed.
+// G4: a body longer than MaxReplayBytes is sent whole.
 func TestBodyBeyondTheLimitIsWhole(t *testing.T) {
 	want := strings.Repeat("0123456789", 1000)
 	for _, limit := range []int64{0, 1, 9999, 10000, 10001} {
@@ -211,8 +212,8 @@ func TestBodyBeyondTheLimitIsWhole(t *testing.T) {
 	}
 }
 
-// A body that is announced as too long is not read before it is sent.
-func TestBodyAnnouncedAsLongerIsNotBuffered(t *testing.T) {
+// A body whose ContentLength exceeds MaxReplayBytes is passed on unread.
+func TestBodyAnnouncedAsLongerIsNotRecorded(t *testing.T) {
 	sent := false
 	tr := &bearer.Transport{Source: new(mint), MaxReplayBytes: 10, Base: roundTrip(func(req *http.Request) (*http.Response, error) {
 		sent = true
@@ -225,11 +226,11 @@ func TestBodyAnnouncedAsLongerIsNotBuffered(t *testing.T) {
 	}
 }
 
-// Base can have a buffered body again too: net/http sends a request once more
-// when an idle connection turns out to be closed.
-func TestBufferedBodyHasGetBody(t *testing.T) {
+// Base can rewind a recorded body: net/http retries a request when an idle
+// connection turns out to be closed.
+func TestRecordedBodyHasGetBody(t *testing.T) {
 	tr := &bearer.Transport{Source: new(mint), MaxReplayBytes: 10, Base: roundTrip(func(req *http.Request) (*http.Response, error) {
-		_ = answer(req, 0, "") // the connection was closed, and the body is spent
+		_ = answer(req, 0, "") // the connection was closed after the body was read
 		again, err := req.GetBody()
 		if err != nil {
 			return nil, err
@@ -247,8 +248,7 @@ func TestBufferedBodyHasGetBody(t *testing.T) {
 	}
 }
 
-// G4, C7: on a real connection, which is used again; the lengths are announced
-// as they were.
+// G4: a replay over TCP reuses the connection, and announces the same length.
 func TestG4ReplayOnSockets(t *testing.T) {
 	var mu sync.Mutex
 	var got []string
@@ -284,13 +284,13 @@ func TestG4ReplayOnSockets(t *testing.T) {
 			t.Errorf("the API got %q, want %q", got, c.want)
 		}
 		if want := []bool{false, true}; !slices.Equal(reused, want) {
-			t.Errorf("connections used again: got %v, want %v", reused, want)
+			t.Errorf("connections reused: got %v, want %v", reused, want)
 		}
 		base.CloseIdleConnections()
 	}
 }
 
-// G4: a refresh that fails gives the first response back as it came.
+// G4: if the renewal fails, the first response is returned unread.
 func TestG4FailedRefreshGivesTheResponseBack(t *testing.T) {
 	source := new(mint)
 	api := new(picky)
@@ -309,8 +309,8 @@ func TestG4FailedRefreshGivesTheResponseBack(t *testing.T) {
 	}
 }
 
-// G4, G8: a caller who does not wait for the renewal gets the first response,
-// in its own time.
+// G4, G8: a caller whose context ends during the renewal gets the first
+// response.
 func TestG4ContextEndsDuringTheRenewal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		source := &mint{takes: 10 * time.Second}
@@ -338,8 +338,8 @@ func TestG4ContextEndsDuringTheRenewal(t *testing.T) {
 	})
 }
 
-// G4: the rejected response is closed before the request is sent again, so
-// that no connection is left over.
+// G4: the rejection is closed before the request is replayed, so that no
+// connection leaks.
 func TestG4RejectedResponseIsClosed(t *testing.T) {
 	first := &closeCounter{Reader: strings.NewReader("rejected")}
 	sent := 0
@@ -360,7 +360,7 @@ func TestG4RejectedResponseIsClosed(t *testing.T) {
 	}
 }
 
-// Rejected decides which answers mean the token: ECR says 400, others 403.
+// Rejected decides which responses reject the token: ECR sends 400, others 403.
 func TestRejectedDecides(t *testing.T) {
 	for status, wantSent := range map[int]int{400: 2, 401: 1, 403: 2, 500: 1} {
 		api := &picky{accepts: "token-2", status: status}
@@ -378,7 +378,7 @@ func TestRejectedDecides(t *testing.T) {
 	}
 }
 
-// By default only a 401 means the token.
+// By default only a 401 rejects the token.
 func TestOtherAnswersAreNotReplayed(t *testing.T) {
 	for _, status := range []int{200, 204, 400, 403, 407, 429, 500, 503} {
 		source, api := new(mint), &picky{status: status}
@@ -410,7 +410,7 @@ func TestForeignChallengesAreRenewed(t *testing.T) {
 	for _, challenge := range []string{`Basic realm="x"`, `Negotiate`, `OAuth realm='api', error='invalid_token'`, `Token`, `Basic realm="x", Digest nonce="insufficient_scope"`} {
 		source := new(mint)
 		client := &http.Client{Transport: &bearer.Transport{Source: source, Base: roundTrip(func(req *http.Request) (*http.Response, error) {
-			if req.Header.Get("Authorization") == "Bearer token-2" {
+			if newToken(req) {
 				return answer(req, http.StatusOK, ""), nil
 			}
 			resp := answer(req, http.StatusUnauthorized, "")
@@ -423,8 +423,143 @@ func TestForeignChallengesAreRenewed(t *testing.T) {
 	}
 }
 
-// C14: a Source that caches, so that the "new" token is the rejected one, is
-// not sent the request again.
+// G4: a request that cannot be replayed gets its rejection at once. The token
+// is renewed in the background, for the requests that follow.
+func TestG4UnreplayableRejectionDoesNotWait(t *testing.T) {
+	for name, c := range map[string]struct {
+		limit  int64 // MaxReplayBytes
+		body   io.Reader
+		length int64 // of the rejection
+	}{
+		"a stream":                {0, stream("body"), 8},
+		"a stream over the limit": {10, stream("a longer body"), 8},
+		"a long rejection":        {0, strings.NewReader("body"), 1 << 20},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			source := &mint{takes: 10 * time.Second}
+			cache := &bearer.Cache{Source: source}
+			if err := cache.Set(t.Context(), &bearer.Token{AccessToken: "old"}); err != nil {
+				t.Fatal(err)
+			}
+			tr := &bearer.Transport{Source: cache, MaxReplayBytes: c.limit, Base: roundTrip(func(req *http.Request) (*http.Response, error) {
+				if req.Header.Get("Authorization") == "Bearer token-1" {
+					return answer(req, http.StatusOK, ""), nil
+				}
+				resp := answer(req, http.StatusUnauthorized, "rejected")
+				resp.ContentLength = c.length
+				return resp, nil
+			})}
+			start := time.Now()
+			ctx, cancel := context.WithCancel(t.Context())
+			req, _ := http.NewRequestWithContext(ctx, http.MethodPost, apiURL, c.body)
+			resp, err := tr.RoundTrip(req)
+			if err != nil || resp.StatusCode != http.StatusUnauthorized || readAll(t, resp) != "rejected" {
+				t.Errorf("%s: got %v, %v, want the 401, whole", name, resp, err)
+			}
+			cancel() // the renewal must not end with the request
+			if took := time.Since(start); took != 0 {
+				t.Errorf("%s: it took %v, want no delay", name, took)
+			}
+			time.Sleep(mostJitter)
+			synctest.Wait()
+			if got := source.calls.Load(); got != 1 {
+				t.Errorf("%s: %d token requests are under way, want 1", name, got)
+			}
+			time.Sleep(10 * time.Second)
+			synctest.Wait()
+			req, _ = http.NewRequestWithContext(t.Context(), http.MethodGet, apiURL, nil)
+			if resp, err := tr.RoundTrip(req); err != nil || resp.StatusCode != http.StatusOK || source.calls.Load() != 1 {
+				t.Errorf("%s: the next request: got %v, %v after %d token requests, want 200 after 1", name, resp, err, source.calls.Load())
+			}
+		})
+	}
+}
+
+// A rejection that is returned because the renewal failed is reported to the
+// hook and the log, with the reason and the host, even if the program made no
+// Cache.
+func TestRenewalFailedSaysWhy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, log := new(diary), new(logBook)
+		tr := &bearer.Transport{
+			Source: &bearer.Cache{Source: oneToken(), Key: "k", Hooks: d.hooks(), Logger: log.logger()},
+			Base:   &picky{},
+		}
+		req, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://api.test:8443/", nil)
+		if resp, err := tr.RoundTrip(req); err != nil || resp.StatusCode != http.StatusUnauthorized {
+			t.Fatalf("got %v, %v, want the 401", resp, err)
+		}
+		synctest.Wait()
+		i := slices.Index(d.take(), "RenewalFailed Key Host Status Err")
+		if i < 0 {
+			t.Fatal("RenewalFailed was not called with Key, Host, Status and Err")
+		}
+		e := d.full[i]
+		if te, ok := e.Err.(*bearer.TokenError); !ok || !errors.Is(te, errDown) || e.Host != "api.test:8443" || e.Status != http.StatusUnauthorized {
+			t.Errorf("got %+v, want the *TokenError, host and status", e)
+		}
+		const want = `level=WARN msg="bearer: token not renewed" key=k host=api.test:8443 status=401 err=`
+		if got := log.warnings(); !strings.Contains(got, want) || !strings.Contains(got[strings.Index(got, want):], errDown.Error()) {
+			t.Errorf("got\n%s\nwant a line with\n%s", got, want)
+		}
+
+		log = new(logBook)
+		tr = &bearer.Transport{Source: oneToken(), Base: &picky{}, Logger: log.logger()}
+		if resp, err := tr.RoundTrip(req); err != nil || resp.StatusCode != http.StatusUnauthorized {
+			t.Fatalf("got %v, %v, want the 401", resp, err)
+		}
+		synctest.Wait()
+		for _, want := range []string{
+			`level=WARN msg="bearer: refresh failed"`,
+			`level=WARN msg="bearer: token not renewed" host=api.test:8443 status=401 err=`,
+		} {
+			if got := log.warnings(); !strings.Contains(got, want) {
+				t.Errorf("without a Cache: got\n%s\nwant a line with\n%s", got, want)
+			}
+		}
+	})
+}
+
+// logBook is the text that a Logger has written, without the time.
+type logBook struct {
+	mu  sync.Mutex
+	out bytes.Buffer
+}
+
+func (l *logBook) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.out.Write(p)
+}
+
+func (l *logBook) logger() *slog.Logger {
+	return slog.New(slog.NewTextHandler(l, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+		if a.Key == slog.TimeKey {
+			return slog.Attr{}
+		}
+		return a
+	}}))
+}
+
+func (l *logBook) text() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.out.String()
+}
+
+// warnings are the lines of level WARN.
+func (l *logBook) warnings() string {
+	var out strings.Builder
+	for line := range strings.Lines(l.text()) {
+		if strings.Contains(line, "level=WARN") {
+			out.WriteString(line)
+		}
+	}
+	return out.String()
+}
+
+// If a Source caches, and so returns the rejected token as the new one, the
+// request is not replayed.
 func TestSameTokenIsNotReplayed(t *testing.T) {
 	cached := oauth2.StaticTokenSource(&oauth2.Token{AccessToken: "cached"})
 	api := new(picky)
@@ -438,8 +573,8 @@ func TestSameTokenIsNotReplayed(t *testing.T) {
 	}
 }
 
-// G3, G4: a replayed request that is redirected to another origin does not
-// take the new token there either.
+// G3, G4: a redirect after a replay does not take the new token to another
+// origin either.
 func TestReplayThenRedirect(t *testing.T) {
 	var got []string
 	client := &http.Client{Transport: &bearer.Transport{Source: new(mint), Base: roundTrip(func(req *http.Request) (*http.Response, error) {
@@ -462,7 +597,7 @@ func TestReplayThenRedirect(t *testing.T) {
 	}
 }
 
-// A request may be used again, and by several goroutines, if it has no body.
+// A request without a body may be reused, by several goroutines at once.
 func TestRequestsAreNotHeldOnTo(t *testing.T) {
 	tr := &bearer.Transport{Source: new(mint), Base: &picky{accepts: "token-2"}}
 	req, _ := http.NewRequest(http.MethodGet, apiURL, nil)

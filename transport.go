@@ -1,65 +1,94 @@
 package bearer
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
+
+	"example.com/bearer/internal/origin"
 )
 
 // Transport is an [http.RoundTripper] that authorizes requests with a bearer
-// token (RFC 6750 section 2.1), and sends a request once more with a new token
-// when an API rejects the one it had.
+// token (RFC 6750 section 2.1). If an API rejects the token, Transport renews
+// it and replays the request once.
 //
 //	client := &http.Client{Transport: &bearer.Transport{Source: source}}
 //
-// The fields' zero values are the recommended values; do not change them after
-// first use, and do not copy a Transport. It may be used by many goroutines at
-// once. Transports are cheap, and several may share one [Cache].
+// The fields' zero values are the recommended values. Do not change them after
+// first use, and do not copy a Transport that has been used: the copy refuses
+// all requests. A Transport is safe for concurrent use. Transports are cheap,
+// and several may share one [Cache].
 //
-// A request that has an Authorization header already is sent as it is; one
-// whose header has that key with no value is sent without any.
+// A request that has an Authorization header is sent as it is. If the header
+// has that key without a value, the request is sent without authorization.
+//
+// A request with a body is not replayed if the rejection is longer than 64 KiB,
+// or if Base still holds the body 1 s after the rejection was closed. Whenever
+// there is no replay, the rejection is returned whole.
 type Transport struct {
-	// Source gives the tokens. One that is not a [*Cache] is wrapped in a
-	// Cache with the default values, once. Required.
+	// Source provides the tokens. Unless it is a [*Cache], Transport wraps it
+	// in a Cache with the default values. Required.
 	Source Source
 
-	// Base sends the requests. Nil: [http.DefaultTransport].
+	// Base sends the requests. Nil means [http.DefaultTransport].
 	Base http.RoundTripper
 
-	// Hosts are the only hosts that get tokens, each "host", for any port, or
-	// "host:port". Requests to others are sent without. Empty: every host gets
-	// a token that the program itself sends a request to, but not another
-	// origin that a redirect leads to.
+	// Hosts lists the hosts that get the token, each as "host", for any port,
+	// or "host:port". IPv6 addresses are in brackets, a zone follows "%25", and
+	// names are compared as they are written, in any case. Requests to other
+	// hosts are sent without a token, and so are requests that a redirect from
+	// another host led to.
+	//
+	// If Hosts is empty, every host that the program itself sends a request to
+	// gets the token, but no other origin that a redirect leads to.
 	Hosts []string
 
-	// InsecureAllowHTTP lets tokens travel in plaintext, where everybody on
-	// the way can read and use them. Otherwise such a request fails with
+	// InsecureAllowHTTP allows tokens to travel in plaintext, where everyone
+	// on the path can read and use them. Otherwise such a request fails with
 	// [ErrInsecure], unless it goes to this machine (localhost, 127.0.0.0/8,
 	// ::1).
 	InsecureAllowHTTP bool
 
-	// Rejected reports whether a response means that the token was not
-	// accepted and a new one might be. It must not read the body. Nil: status
-	// 401, unless its challenges (RFC 6750 section 3) say that a new token would
-	// not help, or are all for schemes other than Bearer and DPoP.
+	// Rejected reports whether a response means that the token was rejected
+	// and a new one might be accepted. It must not read the body, and it is
+	// not asked about 101 Switching Protocols.
+	//
+	// Nil means status 401, unless it has Bearer or DPoP challenges and each of
+	// them says insufficient_scope or invalid_request (RFC 6750 section 3.1).
+	// Some APIs answer 403 without a challenge to a token that expired or was
+	// revoked, for instance the protected views of django-oauth-toolkit; they
+	// need a function here.
 	Rejected func(*http.Response) bool
 
-	// MaxReplayBytes is how many bytes of a request body are kept in memory,
-	// so that the request can be sent again, when it has no GetBody (requests
-	// made by [http.NewRequest] from a bytes.Buffer, bytes.Reader or
-	// strings.Reader have one). Zero or less: none; such a request is not sent
-	// again, and its 401 is returned.
+	// MaxReplayBytes limits how many bytes of a request body without GetBody
+	// are recorded in memory, while it is sent, so that the request can be
+	// replayed. An error of closing a recorded body is dropped. Requests that
+	// [http.NewRequest] makes from a bytes.Buffer, bytes.Reader or
+	// strings.Reader have a GetBody. Zero or less means none: the request is
+	// not replayed, and its rejection is returned at once.
 	MaxReplayBytes int64
 
-	init    sync.Once // makes what follows
+	// Logger logs what the Transport does, and what the Cache does that it
+	// makes if Source is not one. It also warns of a 401 from a host that is
+	// not in Hosts, since a misspelled Hosts shows in that way. Nil means the
+	// Logger of the [*Cache] in Source, if any.
+	Logger *slog.Logger
+
+	init    sync.Once  // sets what follows
+	self    *Transport // differs from the receiver in a copy
 	cache   *Cache
-	allowed []hostPort
-	err     error // what is wrong with the fields
+	allowed []hostPort // Hosts, parsed
+	err     error      // what is wrong with the fields
 }
 
 func (t *Transport) start() {
+	t.self = t
 	switch s := t.Source.(type) {
 	case nil:
 		t.err = errors.New("bearer: Transport.Source is nil: set it")
@@ -69,11 +98,24 @@ func (t *Transport) start() {
 			t.err = errors.New("bearer: Transport.Source is a nil *Cache: set it")
 		}
 	default:
-		t.cache = &Cache{Source: s}
+		t.cache = &Cache{Source: s, Logger: t.Logger}
 	}
 	if t.err == nil {
 		t.allowed, t.err = parseHosts(t.Hosts)
 	}
+}
+
+// check returns what makes t unusable, or req.
+func (t *Transport) check(req *http.Request) error {
+	switch {
+	case t.self != t:
+		return errors.New("bearer: this Transport is a copy of one that has been used: make a new one with the same fields, or share a pointer")
+	case t.err != nil:
+		return t.err
+	case req == nil || req.URL == nil:
+		return errors.New("bearer: Request.URL is nil: set it")
+	}
+	return nil
 }
 
 func (t *Transport) base() http.RoundTripper {
@@ -83,44 +125,35 @@ func (t *Transport) base() http.RoundTripper {
 	return http.DefaultTransport
 }
 
-// RoundTrip implements [http.RoundTripper]. When no token can be had, the
-// request is not sent and the error is a [*TokenError]; when it would carry one
-// in plaintext, [ErrInsecure].
+// RoundTrip implements [http.RoundTripper]. If there is no token, the request
+// is not sent and the error is a [*TokenError]. If the token would travel in
+// plaintext, the error is [ErrInsecure].
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	t.init.Do(t.start)
-	err := t.err
-	if err == nil && (req == nil || req.URL == nil) {
-		err = errors.New("bearer: Request.URL is nil: set it")
-	}
-	if err != nil {
+	if err := t.check(req); err != nil {
 		closeBody(req)
 		return nil, err
 	}
-
 	header, authorized := copyHeader(req.Header)
 	if authorized {
-		return t.base().RoundTrip(req)
+		return t.pass(req, req)
 	}
-	switch t.passageOf(req) {
-	case withoutToken:
-		c := t.cache
-		c.observer().tell(req.Context(), tokenWithheld, Event{Host: req.URL.Host})
-		return t.base().RoundTrip(req)
-	case refused:
+	switch t.decide(req) {
+	case withhold:
+		return t.sendWithout(req)
+	case refuse:
 		closeBody(req)
 		return nil, fmt.Errorf("%w to %q with scheme %q: use https, or set Transport.InsecureAllowHTTP", ErrInsecure, req.URL.Host, req.URL.Scheme)
 	}
 
-	body, err := payloadOf(req, t.MaxReplayBytes) // before the token, which could expire while a slow body is buffered
-	if err != nil {
-		return nil, err
-	}
 	e, err := t.cache.entry(req.Context())
 	if err != nil {
-		if body.now != nil {
-			body.now.Close()
-		}
+		closeBody(req)
 		return nil, err
+	}
+	body := t.bodyOf(req)
+	if body.again != nil {
+		defer body.again.settle()
 	}
 	resp, err := t.send(req, header, body, e)
 	if err != nil || !t.rejected(resp) {
@@ -129,81 +162,146 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	return t.replay(req, body, resp, e)
 }
 
-// copyHeader copies the map, with room for one more, and shares the values. It
-// says whether the caller has set Authorization, in whatever case: net/http
-// writes keys as they are. It is one loop for both because this is where a
-// request's time goes.
+// copyHeader copies the map, with room for one more key, and shares the values
+// in a way that appending to one does not write into the caller's array. It
+// also reports whether the caller has set Authorization, in any case: net/http
+// writes keys as they are. One loop does both because most of a RoundTrip's
+// time is spent here.
 func copyHeader(h http.Header) (out http.Header, authorized bool) {
 	out = make(http.Header, len(h)+1)
 	for k, v := range h {
 		if len(k) == len("Authorization") && k[0]|0x20 == 'a' && strings.EqualFold(k, "Authorization") {
 			return nil, true
 		}
-		out[k] = v
+		out[k] = v[:len(v):len(v)]
 	}
 	return out, false
 }
 
-// send sends a copy of req with header, body and e's token. The caller's
-// request is not changed.
+// An outgoing request is the copy that Base gets. The array is its own, because
+// a Base that writes into it must not change the token of other requests; it
+// costs no memory, since the allocator rounds the size of a Request up.
+type outgoing struct {
+	http.Request
+	authorization [1]string
+}
+
+// send sends a copy of req with header, body and e's token.
 func (t *Transport) send(req *http.Request, header http.Header, body payload, e *entry) (*http.Response, error) {
-	out := new(http.Request)
-	*out = *req
-	out.Body = body.now
-	if body.now != nil && body.again != nil {
-		out.GetBody = body.again // Base may need it for reasons of its own
-	}
-	header["Authorization"] = e.header[:]
+	out := new(outgoing)
+	out.Request = *req
+	out.authorization = e.header
+	header["Authorization"] = out.authorization[:]
 	out.Header = header
-	resp, err := t.base().RoundTrip(out)
-	if resp == nil && err == nil {
-		err = errors.New("bearer: Transport.Base returned neither a response nor an error")
-	}
-	// The response leads to the caller's request, not to the copy with its
-	// token; and http.Client's next hop finds its way back by it.
-	if resp != nil && resp.Request != req && (resp.Request == nil || resp.Request.Header["Authorization"] != nil) {
-		resp.Request = req
+	out.Body, out.GetBody = body.first, body.get
+	return t.pass(&out.Request, req)
+}
+
+// sendWithout sends req without a token.
+func (t *Transport) sendWithout(req *http.Request) (*http.Response, error) {
+	ctx := req.Context()
+	t.tell(ctx, tokenWithheld, Event{Host: req.URL.Host})
+	resp, err := t.pass(req, req)
+	if err == nil && resp.StatusCode == http.StatusUnauthorized && req.Response == nil {
+		t.tell(ctx, strangerRejects, Event{Host: req.URL.Host, Status: resp.StatusCode})
 	}
 	return resp, err
 }
 
+// pass has Base send out, which stands for the caller's req, and makes the
+// result one that a RoundTripper may return.
+//
+// Response.Request becomes req on every path. It does not show the copy with
+// its token, and decide follows a redirect chain back by it: a Base that names
+// a request of its own there would cut the chain.
+func (t *Transport) pass(out, req *http.Request) (*http.Response, error) {
+	resp, err := t.base().RoundTrip(out)
+	if err != nil {
+		if resp != nil && resp.Body != nil {
+			resp.Body.Close() // http.Client ignores a response that comes with an error
+		}
+		return nil, err
+	}
+	if resp == nil {
+		return nil, errors.New("bearer: Transport.Base returned neither a response nor an error")
+	}
+	if resp.Request != req {
+		resp.Request = req
+	}
+	return resp, nil
+}
+
 func (t *Transport) rejected(resp *http.Response) bool {
-	if t.Rejected != nil {
+	switch {
+	case resp.StatusCode == http.StatusSwitchingProtocols:
+		return false // its Body is the connection
+	case t.Rejected != nil:
 		return t.Rejected(resp)
 	}
 	return resp.StatusCode == http.StatusUnauthorized && newTokenMightHelp(resp.Header)
 }
 
 // replay sends req once more with another token than e's, which resp rejected.
-// If there is none, or the body is spent, resp goes back as it came.
+// If that is not possible, it returns resp, whole.
 func (t *Transport) replay(req *http.Request, body payload, resp *http.Response, e *entry) (*http.Response, error) {
-	ctx, c := req.Context(), t.cache
-	c.observer().tell(ctx, tokenRejected, Event{Host: req.URL.Host, Status: resp.StatusCode})
-	next, err := c.renewFor(ctx, e, req.URL.Host) // also for the requests that come later, if this one cannot be sent again
-	if err != nil || body.again == nil {
+	ctx := req.Context()
+	event := Event{Host: req.URL.Host, Status: resp.StatusCode}
+	t.tell(ctx, tokenRejected, event)
+
+	host := hostOf(req.URL)
+	if !body.replayable(resp) {
+		t.cache.renewInBackground(ctx, e, host) // for the requests that follow
 		return resp, nil
 	}
-	body.now, err = body.again()
-	if err != nil || body.now == nil {
+	next, err := t.cache.renewFor(ctx, e, host)
+	if err != nil {
+		event.Err = err
+		t.tell(ctx, renewalFailed, event)
 		return resp, nil
 	}
-	drain(resp)
+	if body.again == nil {
+		drain(resp)
+	} else {
+		err = errLarge
+		if buffer(resp) {
+			body.first, err = body.again.reopen(ctx)
+		}
+		if err != nil {
+			event.Err = err
+			t.tell(ctx, notReplayed, event)
+			return resp, nil
+		}
+	}
 
 	header, _ := copyHeader(req.Header)
 	resp, err = t.send(req, header, body, next)
-	event := Event{Host: req.URL.Host, Err: err}
+	event = Event{Host: req.URL.Host, Err: err}
 	if err == nil {
 		event.Status = resp.StatusCode
 		if !t.rejected(resp) {
-			c.acceptedBy(next, req.URL.Host)
+			t.cache.acceptedBy(next, host)
 		}
 	}
-	c.observer().tell(ctx, replayed, event)
+	t.tell(ctx, replayed, event)
 	return resp, err
 }
 
-// CloseIdleConnections closes Base's idle connections, as
-// [http.Client.CloseIdleConnections] asks.
+// hostOf returns u's host and port, in one spelling.
+func hostOf(u *url.URL) string {
+	return net.JoinHostPort(strings.ToLower(u.Hostname()), origin.Port(u))
+}
+
+// tell reports an event to the Cache's hooks and to the Logger.
+func (t *Transport) tell(ctx context.Context, k kind, e Event) {
+	o := t.cache.observer()
+	if t.Logger != nil {
+		o.logger = t.Logger
+	}
+	o.tell(ctx, k, e)
+}
+
+// CloseIdleConnections closes Base's idle connections.
+// [http.Client.CloseIdleConnections] calls it.
 func (t *Transport) CloseIdleConnections() {
 	if c, ok := t.base().(interface{ CloseIdleConnections() }); ok {
 		c.CloseIdleConnections()

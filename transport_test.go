@@ -8,6 +8,8 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"reflect"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -43,7 +45,7 @@ func TestTransportInjects(t *testing.T) {
 	}
 }
 
-// A request that was made by hand may have no header map at all.
+// A request made without http.NewRequest may have a nil Header.
 func TestTransportInjectsIntoNilHeader(t *testing.T) {
 	var got string
 	tr := &bearer.Transport{Source: new(mint), Base: roundTrip(func(req *http.Request) (*http.Response, error) {
@@ -63,7 +65,7 @@ func TestTransportInjectsIntoNilHeader(t *testing.T) {
 	}
 }
 
-// G1, C15: neither sending nor replaying changes the caller's request.
+// G1: neither sending nor replaying changes the caller's request.
 func TestG1RequestIsNotChanged(t *testing.T) {
 	tr := &bearer.Transport{Source: new(mint), MaxReplayBytes: 100, Base: roundTrip(func(req *http.Request) (*http.Response, error) {
 		req.Header.Set("X-Base", "adds its own")
@@ -91,6 +93,92 @@ func TestG1RequestIsNotChanged(t *testing.T) {
 	}
 }
 
+// G1: a Base that appends to a header value does not write into the caller's
+// array, and one that overwrites the token does not change that of the next
+// request.
+func TestG1HeaderValuesAreNotWrittenTo(t *testing.T) {
+	values := append(make([]string, 0, 4), "a")
+	req, _ := http.NewRequest(http.MethodGet, apiURL, nil)
+	req.Header["X-Multi"] = values
+	req.Header["X-None"] = nil
+	var sent []string
+	tr := &bearer.Transport{Source: new(mint), Base: roundTrip(func(req *http.Request) (*http.Response, error) {
+		req.Header.Add("X-Multi", "b")
+		if v, ok := req.Header["X-None"]; !ok || v != nil {
+			t.Errorf("X-None: got %v, %v, want the key with nil", v, ok)
+		}
+		sent = append(sent, req.Header["Authorization"][0])
+		req.Header["Authorization"][0] = "redacted"
+		return answer(req, http.StatusOK, ""), nil
+	})}
+	for range 2 {
+		if _, err := tr.RoundTrip(req); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := values[:2]; got[1] != "" {
+		t.Errorf("the caller's array: got %q, want it as it was", got)
+	}
+	if want := []string{"Bearer token-1", "Bearer token-1"}; !slices.Equal(sent, want) {
+		t.Errorf("got %q, want %q", sent, want)
+	}
+}
+
+// A copy of a Transport in use would ignore its changed fields, so it refuses
+// every request. A Transport may be copied before its first use.
+func TestCopyOfAUsedTransport(t *testing.T) {
+	used := &bearer.Transport{Source: new(mint), Base: roundTrip(func(req *http.Request) (*http.Response, error) {
+		return answer(req, http.StatusOK, ""), nil
+	})}
+	copyOf := func(tr *bearer.Transport) *bearer.Transport {
+		c := reflect.New(reflect.TypeFor[bearer.Transport]())
+		c.Elem().Set(reflect.ValueOf(tr).Elem()) // go vet finds *c = *tr
+		return c.Interface().(*bearer.Transport)
+	}
+	unused := copyOf(used)
+	for _, url := range []string{apiURL, "http://api.test"} {
+		req, _ := http.NewRequest(http.MethodGet, url, nil)
+		_, _ = used.RoundTrip(req)
+	}
+	copied := copyOf(used)
+	copied.Hosts = []string{"other.test"}
+	copied.Base = roundTrip(func(*http.Request) (*http.Response, error) {
+		t.Error("the copy sent a request")
+		return nil, errDown
+	})
+	body := &closeCounter{Reader: strings.NewReader("body")}
+	req, _ := http.NewRequest(http.MethodPost, apiURL, body)
+	if _, err := copied.RoundTrip(req); err == nil || !strings.Contains(err.Error(), "bearer: this Transport is a copy") || body.closed.Load() != 1 {
+		t.Errorf("the copy: got %v and closed the body %d times, want an error that says so, and 1", err, body.closed.Load())
+	}
+	for name, tr := range map[string]*bearer.Transport{"the original": used, "the copy of one that was not used": unused} {
+		req, _ := http.NewRequest(http.MethodGet, apiURL, nil)
+		if _, err := tr.RoundTrip(req); err != nil {
+			t.Errorf("%s: got %v, want no error", name, err)
+		}
+	}
+}
+
+// If a Base breaks the rules and returns a response and an error, Transport
+// closes the response: http.Client would leak it.
+func TestBaseThatReturnsBoth(t *testing.T) {
+	for name, change := range map[string]func(*http.Request){
+		"with the token":    func(*http.Request) {},
+		"own Authorization": func(req *http.Request) { req.Header.Set("Authorization", "Basic eA==") },
+		"withheld":          func(req *http.Request) { req.URL.Host = "other.test" },
+	} {
+		body := new(closeCounter)
+		tr := &bearer.Transport{Source: new(mint), Hosts: []string{"api.test"}, Base: roundTrip(func(req *http.Request) (*http.Response, error) {
+			return &http.Response{StatusCode: http.StatusUnauthorized, Body: body}, errDown
+		})}
+		req, _ := http.NewRequest(http.MethodGet, apiURL, nil)
+		change(req)
+		if resp, err := tr.RoundTrip(req); resp != nil || err != errDown || body.closed.Load() != 1 {
+			t.Errorf("%s: got %v, %v and closed the response %d times, want the error alone, and 1", name, resp, err, body.closed.Load())
+		}
+	}
+}
+
 // closeCounter is a body that counts how often it is closed.
 type closeCounter struct {
 	io.Reader
@@ -106,7 +194,7 @@ var errRead = errors.New("disk on fire")
 
 func (failingReader) Read([]byte) (int, error) { return 0, errRead }
 
-// G1: the body is closed exactly once, whatever becomes of the request.
+// G1: the body is closed exactly once on every path.
 func TestG1BodyIsClosedOnce(t *testing.T) {
 	ok := roundTrip(func(req *http.Request) (*http.Response, error) { return answer(req, http.StatusOK, ""), nil })
 	rejects := roundTrip(func(req *http.Request) (*http.Response, error) {
@@ -161,7 +249,7 @@ func TestG1BodyIsClosedOnce(t *testing.T) {
 	}
 }
 
-// G1: a replay closes the first body, the second one, and neither again.
+// G1: a replay closes both bodies, each once.
 func TestG1BothBodiesOfAReplayAreClosedOnce(t *testing.T) {
 	first := &closeCounter{Reader: strings.NewReader("body")}
 	second := &closeCounter{Reader: strings.NewReader("body")}
@@ -178,72 +266,8 @@ func TestG1BothBodiesOfAReplayAreClosedOnce(t *testing.T) {
 	}
 }
 
-// A body that cannot be read or closed is its caller's error, and nothing is sent.
-func TestBodyErrorsAreReturned(t *testing.T) {
-	tr := &bearer.Transport{Source: new(mint), MaxReplayBytes: 10, Base: roundTrip(func(*http.Request) (*http.Response, error) {
-		t.Error("half a request was sent")
-		return nil, errors.New("sent")
-	})}
-	for _, body := range []*closeCounter{
-		{Reader: failingReader{}},
-		{Reader: strings.NewReader("body"), err: errRead},
-	} {
-		req, _ := http.NewRequest(http.MethodPost, apiURL, body)
-		if _, err := tr.RoundTrip(req); !errors.Is(err, errRead) {
-			t.Errorf("got %v, want %v", err, errRead)
-		}
-	}
-}
-
-// A body that does not come, as from a pipe nobody writes to, is waited for no
-// longer than the request's context lasts.
-func TestBufferingEndsWithTheContext(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		r, w := io.Pipe()
-		req, _ := http.NewRequestWithContext(ctx, http.MethodPost, apiURL, r)
-		tr := &bearer.Transport{Source: new(mint), MaxReplayBytes: 10, Base: roundTrip(nil)}
-		if _, err := tr.RoundTrip(req); !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("got %v, want the context's end", err)
-		}
-		synctest.Wait()
-		if _, err := w.Write([]byte("late")); err == nil {
-			t.Error("the body was not closed")
-		}
-	})
-}
-
-// G9: a token that expires while a slow body is buffered is not sent: the
-// token is taken when the request is ready.
-func TestTokenIsTakenAfterBuffering(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		tr := &bearer.Transport{Source: &mint{lifetime: time.Minute}, MaxReplayBytes: 3, Base: roundTrip(func(req *http.Request) (*http.Response, error) {
-			return answer(req, http.StatusOK, req.Header.Get("Authorization")), nil
-		})}
-		first, _ := http.NewRequest(http.MethodGet, apiURL, nil)
-		if _, err := tr.RoundTrip(first); err != nil {
-			t.Fatal(err)
-		}
-		r, w := io.Pipe()
-		go func() {
-			time.Sleep(2 * time.Minute)
-			_, _ = w.Write([]byte("slow body"))
-			w.Close()
-		}()
-		req, _ := http.NewRequest(http.MethodPost, apiURL, r)
-		resp, err := tr.RoundTrip(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got, want := readAll(t, resp), "Bearer token-2"; got != want {
-			t.Errorf("Authorization: got %q, want %q", got, want)
-		}
-	})
-}
-
-// G2: a request with an Authorization of its own, even an empty one, is sent
-// as it is, and its 401 is left alone.
+// G2: a request that has an Authorization header, even an empty one, is sent as
+// it is, and its 401 is not acted on.
 func TestG2OwnAuthorizationWins(t *testing.T) {
 	for _, own := range []http.Header{
 		{"Authorization": {"Basic dTpw"}},
@@ -270,8 +294,8 @@ func TestG2OwnAuthorizationWins(t *testing.T) {
 	}
 }
 
-// G2: user and password in the URL are the caller's own authorization too:
-// http.Client makes a header of them.
+// G2: user and password in the URL count as well, because http.Client turns
+// them into an Authorization header.
 func TestG2URLCredentialsWin(t *testing.T) {
 	var got string
 	client := &http.Client{Transport: &bearer.Transport{Source: new(mint), Base: roundTrip(func(req *http.Request) (*http.Response, error) {
@@ -286,7 +310,7 @@ func TestG2URLCredentialsWin(t *testing.T) {
 	}
 }
 
-// G5, C20: no token, no request.
+// G5: no token, no request.
 func TestG5NoTokenNoRequest(t *testing.T) {
 	cause := errors.New("the cause")
 	tr := &bearer.Transport{
@@ -305,8 +329,8 @@ func TestG5NoTokenNoRequest(t *testing.T) {
 	}
 }
 
-// G5: whoever waits for a token leaves when its own context ends, and the
-// request is not sent later.
+// G5, G8: a request that waits for a token fails when its context ends, and is
+// not sent later.
 func TestG5WaitingEndsWithTheContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tr := &bearer.Transport{Source: &mint{takes: 10 * time.Second}, Base: roundTrip(nil)}
@@ -321,11 +345,11 @@ func TestG5WaitingEndsWithTheContext(t *testing.T) {
 		if got := time.Since(start); got != time.Second {
 			t.Errorf("it took %v, want 1s", got)
 		}
-		time.Sleep(10 * time.Second) // the refresh ends well, and nobody is left to use it
+		time.Sleep(10 * time.Second) // the refresh succeeds, with no waiter left
 	})
 }
 
-// Mistakes in the fields are errors that name them, never a panic.
+// An invalid field is an error that names it, not a panic.
 func TestTransportBadInput(t *testing.T) {
 	ok := roundTrip(func(req *http.Request) (*http.Response, error) { return answer(req, http.StatusOK, ""), nil })
 	for name, c := range map[string]struct {
@@ -356,7 +380,7 @@ func TestTransportBadInput(t *testing.T) {
 	}
 }
 
-// An answer without a body is nothing to stumble over: http.Client allows it.
+// A Response may have a nil Body: http.Client allows a Base to return one.
 func TestNilResponseBody(t *testing.T) {
 	tr := &bearer.Transport{Source: new(mint), Base: roundTrip(func(req *http.Request) (*http.Response, error) {
 		if req.Header.Get("Authorization") == "Bearer token-1" {
@@ -377,7 +401,7 @@ type idleCloser struct {
 
 func (c *idleCloser) CloseIdleConnections() { c.closed++ }
 
-// http.Client.CloseIdleConnections reaches the Base.
+// http.Client.CloseIdleConnections reaches Base.
 func TestCloseIdleConnections(t *testing.T) {
 	base := new(idleCloser)
 	client := &http.Client{Transport: &bearer.Transport{Source: new(mint), Base: base}}

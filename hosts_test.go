@@ -9,13 +9,14 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"example.com/bearer"
 	"example.com/bearer/bearertest"
 )
 
 // wayThrough sends a GET to the first of urls; each redirects to the next. It
-// returns what Authorization each was sent, "-" for none.
+// returns the Authorization that each was sent, "-" for none.
 func wayThrough(t *testing.T, tr *bearer.Transport, urls ...string) ([]string, error) {
 	t.Helper()
 	var got []string
@@ -39,8 +40,8 @@ func wayThrough(t *testing.T, tr *bearer.Transport, urls ...string) ([]string, e
 	return got, err
 }
 
-// G3, C8: a redirect does not take the token to another origin, and a way back
-// does not give it back: where it leads was chosen by the other origin.
+// G3: a redirect does not take the token to another origin, and a redirect back
+// does not restore it, because the other origin chose where it leads.
 func TestG3RedirectsWithholdTheToken(t *testing.T) {
 	const yes, no = "token-1", "-"
 	for _, c := range []struct {
@@ -64,6 +65,10 @@ func TestG3RedirectsWithholdTheToken(t *testing.T) {
 		{name: "to this machine", urls: []string{"https://a.test/", "http://127.0.0.1:80/"}, want: []string{yes, no}},
 		{name: "Hosts, to one of them", hosts: []string{"a.test", "b.test"}, urls: []string{"https://a.test/", "https://b.test/"}, want: []string{yes, yes}},
 		{name: "Hosts, to none of them", hosts: []string{"a.test"}, urls: []string{"https://a.test/", "https://b.test/"}, want: []string{yes, no}},
+		{name: "Hosts, there and back", hosts: []string{"a.test"}, urls: []string{"https://a.test/1", "https://b.test/", "https://a.test/2", "https://a.test/3"}, want: []string{yes, no, no, no}},
+		{name: "Hosts, began outside", hosts: []string{"a.test"}, urls: []string{"https://b.test/", "https://a.test/1", "https://a.test/2"}, want: []string{no, no, no}},
+		{name: "Hosts, there and back between them", hosts: []string{"a.test", "b.test"}, urls: []string{"https://a.test/1", "https://b.test/", "https://a.test/2"}, want: []string{yes, yes, yes}},
+		{name: "Hosts, by another port of one and back", hosts: []string{"a.test:443"}, urls: []string{"https://a.test/1", "https://a.test:8443/", "https://a.test/2"}, want: []string{yes, no, no}},
 		{name: "Hosts, to another port", hosts: []string{"a.test:443"}, urls: []string{"https://a.test/", "https://a.test:8443/"}, want: []string{yes, no}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -83,7 +88,7 @@ func TestG3RedirectToPlaintextHost(t *testing.T) {
 	}
 }
 
-// G3: the same on real sockets, with a real http.Transport between.
+// G3: the same over TCP with http.Transport.
 func TestG3RedirectOnSockets(t *testing.T) {
 	foreign := new(bearertest.Recorder)
 	other := httptest.NewServer(foreign)
@@ -109,8 +114,8 @@ func TestG3RedirectOnSockets(t *testing.T) {
 	}
 }
 
-// G3: what the caller set itself stays out of our hands on every hop: its 401
-// costs no refresh, and where http.Client strips it, no token takes its place.
+// G3: an Authorization that the caller set is not replaced on any hop: its 401
+// costs no refresh, and where http.Client strips it, no token is added.
 func TestG3RedirectWithOwnAuthorization(t *testing.T) {
 	var got []string
 	client := &http.Client{Transport: &bearer.Transport{Source: new(mint), Base: roundTrip(func(req *http.Request) (*http.Response, error) {
@@ -132,9 +137,9 @@ func TestG3RedirectWithOwnAuthorization(t *testing.T) {
 	}
 }
 
-// G3: a token for a.test is nobody else's business; the request itself goes on.
+// G3: only Hosts get the token; requests to other hosts are sent without.
 func TestG3Hosts(t *testing.T) {
-	hosts := []string{"a.test", "B.test:8443", "c.test:443", "[::1]", "[2001:db8::1]:8443", "192.0.2.1"}
+	hosts := []string{"a.test", "B.test:8443", "c.test:443", "[::1]", "[2001:db8::1]:8443", "192.0.2.1", "[fe80::1%25eth0]", "[fe80::2%25Eth1]:8443", "bücher.test", "dot.test."}
 	for rawURL, want := range map[string]bool{
 		"https://a.test/":                 true,
 		"https://A.TEST/":                 true,
@@ -156,6 +161,15 @@ func TestG3Hosts(t *testing.T) {
 		"https://[::2]/":                  false,
 		"https://[2001:db8::1]:8443/":     true,
 		"https://[2001:db8::1]/":          false,
+		"https://[fe80::1%25eth0]/":       true,
+		"https://[fe80::1%25eth1]/":       false,
+		"https://[fe80::1]/":              false,
+		"https://[fe80::2%25eth1]:8443/":  true,
+		"https://BÜCHER.test/":            true,
+		"https://xn--bcher-kva.test/":     false, // as it is written
+		"https://dot.test./":              true,
+		"https://dot.test/":               false,
+		"HTTPS://a.test/":                 true,
 		"https://192.0.2.1/":              true,
 		"https://192.0.2.10/":             false,
 		"http://evil.test/":               false, // plaintext is fine without a token
@@ -176,7 +190,7 @@ func TestG3Hosts(t *testing.T) {
 	}
 }
 
-// G3: an URL made by hand cannot pass for another host either.
+// G3: a URL that is not from url.Parse cannot pass for another host either.
 func TestG3HandmadeHost(t *testing.T) {
 	for _, host := range []string{"a.test@evil.test", "a.test:443@evil.test:443", "evil.test/a.test", "evil.test#a.test", "evil.test\\a.test"} {
 		tr := &bearer.Transport{Source: new(mint), Hosts: []string{"a.test"}, Base: roundTrip(func(req *http.Request) (*http.Response, error) {
@@ -191,7 +205,7 @@ func TestG3HandmadeHost(t *testing.T) {
 	}
 }
 
-// Request.Host is only a header; the token's way is that of the URL.
+// G3: the URL decides where a token goes; Request.Host is only a header.
 func TestG3HostHeaderDoesNotCount(t *testing.T) {
 	tr := &bearer.Transport{Source: new(mint), Hosts: []string{"a.test"}, Base: roundTrip(func(req *http.Request) (*http.Response, error) {
 		if req.Header["Authorization"] != nil {
@@ -206,10 +220,10 @@ func TestG3HostHeaderDoesNotCount(t *testing.T) {
 	}
 }
 
-// Hosts that could never match, or would match more than they say, are errors
-// that show which element is meant.
+// An element of Hosts that could never match, or would match more than it says,
+// is an error that shows the element.
 func TestHostsAreChecked(t *testing.T) {
-	for _, bad := range []string{"", "https://a.test", "a.test/", "a.test/v1", "*.a.test", "*", "user@a.test", "a b.test", ":443", "a.test:https", "::1", "2001:db8::1", "a.test,b.test", "a.test?x", "a.test#x", "a.test\n"} {
+	for _, bad := range []string{"", "https://a.test", "a.test/", "a.test/v1", "*.a.test", "*", "user@a.test", "a b.test", ":443", "a.test:https", "::1", "2001:db8::1", "a.test,b.test", "[fe80::1%eth0]", "[fe80::1%25eth0", "a%25b.test", "a.test?x", "a.test#x", "a.test\n"} {
 		tr := &bearer.Transport{Source: new(mint), Hosts: []string{"fine.test", bad}, Base: roundTrip(nil)}
 		req, _ := http.NewRequest(http.MethodGet, "https://fine.test", nil)
 		_, err := tr.RoundTrip(req)
@@ -219,7 +233,7 @@ func TestHostsAreChecked(t *testing.T) {
 	}
 }
 
-// G3: a token does not travel in plaintext, this machine apart.
+// G3: a token does not travel in plaintext, except to this machine.
 func TestG3Plaintext(t *testing.T) {
 	for rawURL, want := range map[string]bool{
 		"http://localhost/":                  true,
@@ -264,7 +278,7 @@ func TestG3Plaintext(t *testing.T) {
 	}
 }
 
-// The error says what to do.
+// ErrInsecure says what to do.
 func TestErrInsecureNamesTheField(t *testing.T) {
 	tr := &bearer.Transport{Source: new(mint), Base: roundTrip(nil)}
 	_, err := (&http.Client{Transport: tr}).Get("http://a.test/")
@@ -274,8 +288,122 @@ func TestErrInsecureNamesTheField(t *testing.T) {
 	}
 }
 
-// G3: a Base, or something above it, may forget or clone what leads from one
-// hop to the next: then nothing leaks, and nothing is withheld for no reason.
+// G3: a Base that makes its own requests, to other URLs even, and names them in
+// the response does not cut the chain, with Hosts or without.
+func TestG3BaseThatMakesItsOwnRequests(t *testing.T) {
+	const yes, no = "Bearer token-1", ""
+	for _, c := range []struct {
+		name  string
+		hosts []string
+		own   string // Authorization of the first request
+		want  []string
+	}{
+		{name: "no Hosts", want: []string{yes, no, no, no}},
+		{name: "Hosts", hosts: []string{"api.test"}, want: []string{yes, no, no, no}},
+		{name: "own Authorization", own: "Basic eA==", want: []string{"Basic eA==", no, no, no}},
+	} {
+		var got []string
+		way := []string{"https://evil.test/1", "https://evil.test/2", "https://api.test/3"}
+		client := &http.Client{Transport: &bearer.Transport{Source: new(mint), Hosts: c.hosts, Base: roundTrip(func(req *http.Request) (*http.Response, error) {
+			got = append(got, req.Header.Get("Authorization"))
+			elsewhere, _ := http.NewRequest(req.Method, "https://evil.test/2", nil)
+			resp := answer(elsewhere, http.StatusFound, "")
+			if len(got) > len(way) {
+				resp.StatusCode = http.StatusOK
+				return resp, nil
+			}
+			resp.Header.Set("Location", way[len(got)-1])
+			return resp, nil
+		})}}
+		req, _ := http.NewRequest(http.MethodGet, apiURL, nil)
+		if c.own != "" {
+			req.Header.Set("Authorization", c.own)
+		}
+		if _, err := client.Do(req); err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s: the hops were sent %q, want %q", c.name, got, c.want)
+		}
+	}
+}
+
+// G3: user and password in a redirect's Location authorize that hop only, and
+// do not bring the token back.
+func TestG3RedirectWithCredentials(t *testing.T) {
+	got, err := wayThrough(t, &bearer.Transport{}, "https://a.test/1", "https://u:p@a.test/2", "https://b.test/", "https://a.test/3")
+	if want := []string{"token-1", "Basic dTpw", "-", "-"}; err != nil || !slices.Equal(got, want) {
+		t.Errorf("the hops were sent %q, %v, want %q", got, err, want)
+	}
+}
+
+// G3: a scheme that url.Parse never returns gets no token.
+func TestG3HandmadeScheme(t *testing.T) {
+	for _, scheme := range []string{"HTTPS", "HTTP", "", "https ", "ws"} {
+		tr := &bearer.Transport{Source: new(mint), Base: roundTrip(func(req *http.Request) (*http.Response, error) {
+			t.Errorf("scheme %q was sent a token", scheme)
+			return answer(req, http.StatusOK, ""), nil
+		})}
+		if _, err := tr.RoundTrip(&http.Request{URL: &url.URL{Scheme: scheme, Host: "a.test"}}); !errors.Is(err, bearer.ErrInsecure) {
+			t.Errorf("scheme %q: got %v, want ErrInsecure", scheme, err)
+		}
+	}
+}
+
+// A 401 from a host outside Hosts is logged as a warning, because Hosts may be
+// misspelled: to Transport.Logger, else to the Cache's. It is not if a redirect
+// led there or the caller set the authorization.
+func TestHostsThatMatchNothingAreLogged(t *testing.T) {
+	const warning = "level=WARN msg=\"bearer: 401 from a host that is not in Transport.Hosts and got no token\" "
+	for _, c := range []struct {
+		name             string
+		transport, cache bool // which has a Logger
+	}{
+		{"Transport.Logger", true, false},
+		{"Cache.Logger", false, true},
+		{"both", true, true},
+		{"neither", false, false},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			ours, theirs := new(logBook), new(logBook)
+			cache := &bearer.Cache{Source: new(mint)}
+			tr := &bearer.Transport{Source: cache, Hosts: []string{"api.tset"}, Base: roundTrip(func(req *http.Request) (*http.Response, error) {
+				resp := answer(req, http.StatusUnauthorized, "")
+				if req.URL.Path == "/redirect" {
+					resp.StatusCode = http.StatusFound
+					resp.Header.Set("Location", "https://other.test/")
+				}
+				return resp, nil
+			})}
+			if c.transport {
+				tr.Logger = ours.logger()
+			}
+			if c.cache {
+				cache.Logger = theirs.logger()
+			}
+			client := &http.Client{Transport: tr}
+			want := ""
+			if c.transport || c.cache {
+				want = warning + "host=api.test:8443 status=401\n"
+			}
+			if got := get(client, "https://api.test:8443/"); got != http.StatusUnauthorized {
+				t.Errorf("%s: got %d, want 401", c.name, got)
+			}
+			get(client, "https://api.test/redirect")
+			get(client, "https://u:p@api.test/")
+			synctest.Wait()
+			if got := ours.warnings() + theirs.warnings(); got != want {
+				t.Errorf("%s: got  %q\nwant %q", c.name, got, want)
+			}
+			if c.transport && theirs.text() != "" {
+				t.Errorf("%s: the Cache's Logger has %q, want nothing", c.name, theirs.text())
+			}
+		})
+	}
+}
+
+// G3: a Base need not set Response.Request: the token does not leak, and is not
+// withheld without reason.
 func TestG3BaseThatSetsNoRequest(t *testing.T) {
 	var got []string
 	client := &http.Client{Transport: &bearer.Transport{Source: new(mint), Base: roundTrip(func(req *http.Request) (*http.Response, error) {

@@ -1,0 +1,82 @@
+package bearer
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"example.com/bearer/internal/origin"
+)
+
+// A decision is what Transport does with a request.
+type decision int
+
+const (
+	inject   decision = iota // send it with the token
+	withhold                 // send it without: its host must not get the token
+	refuse                   // do not send it: its host may, but in plaintext
+)
+
+// decide decides where a token may go (RFC 6750 section 5.3, RFC 9700 section
+// 4.11).
+func (t *Transport) decide(req *http.Request) decision {
+	if len(t.allowed) > 0 && !t.allows(req.URL) || req.Response != nil && !t.trusted(req) {
+		return withhold
+	}
+	if req.URL.Scheme != "https" && !t.InsecureAllowHTTP && !origin.Loopback(req.URL.Hostname()) {
+		return refuse
+	}
+	return inject
+}
+
+// trusted reports whether every request of the redirect chain that led to req
+// went to one of Hosts or, if there are none, to req's origin. A chain that
+// left is not trusted again, because another origin chose where it went since
+// (http.Client strips the headers of such a chain for good, CVE-2024-45336).
+//
+// http.Client records in Request.Response the response that caused a request,
+// and pass sees to it that Response.Request is the request before. If a link is
+// missing, so is the proof.
+func (t *Transport) trusted(req *http.Request) bool {
+	for r := req; r.Response != nil; {
+		r = r.Response.Request
+		if r == nil || r.URL == nil {
+			return false
+		}
+		if len(t.allowed) > 0 && !t.allows(r.URL) || len(t.allowed) == 0 && !origin.Same(r.URL, req.URL) {
+			return false
+		}
+	}
+	return true
+}
+
+// A hostPort is an element of Transport.Hosts. An empty port is any port.
+type hostPort struct{ host, port string }
+
+func parseHosts(hosts []string) ([]hostPort, error) {
+	var out []hostPort
+	for i, h := range hosts {
+		u, err := url.Parse("//" + h)
+		want := h
+		bracketed := strings.HasPrefix(h, "[")
+		if bracketed {
+			want = strings.Replace(h, "%25", "%", 1) // before a zone (RFC 6874)
+		}
+		if err != nil || u.Host != want || u.Hostname() == "" || strings.ContainsAny(h, "*,") ||
+			strings.Contains(u.Hostname(), ":") && !bracketed {
+			return nil, fmt.Errorf(`bearer: Transport.Hosts[%d] is %q: want a host or host:port, without scheme, path or wildcard; IPv6 addresses in brackets, a zone after "%%25"`, i, h)
+		}
+		out = append(out, hostPort{u.Hostname(), u.Port()})
+	}
+	return out, nil
+}
+
+func (t *Transport) allows(u *url.URL) bool {
+	for _, a := range t.allowed {
+		if strings.EqualFold(a.host, u.Hostname()) && (a.port == "" || a.port == origin.Port(u)) {
+			return true
+		}
+	}
+	return false
+}
