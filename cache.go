@@ -175,7 +175,7 @@ func (c *Cache) beginRenewal(ctx context.Context, rejected *entry, host string) 
 			return nil, nil, err
 		}
 		if rejected != nil {
-			c.updateToken(s.entry, func(s *state) *state { return s.reject(host) })
+			c.updateToken(s.entry, func(s *state) *state { return s.reject(host, now) })
 		}
 	}
 	landed, err := c.begin(ctx, s.entry, host)

@@ -26,7 +26,7 @@ type futileHost struct {
 const mostFutile = 8
 
 // quietAfter is how long after its last renewal a token counts as accepted if
-// nobody can say so: with Renew alone, without a Transport.
+// nothing can say so: with Renew alone, without a Transport.
 const quietAfter = time.Minute
 
 var errFreshRejected = errors.New("the API rejects new tokens too: check the audience, the scopes and the account that they are for")
@@ -35,26 +35,33 @@ func (f futile) index(host string) int {
 	return slices.IndexFunc(f, func(h futileHost) bool { return h.host == host })
 }
 
-// has reports whether host rejected a freshly renewed token, as far as is known.
+// has reports whether there were renewals for host since it last accepted a
+// token.
 func (f futile) has(host string) bool { return f.index(host) >= 0 }
+
+// count returns how many renewals for host have not helped, as far as is known
+// at now. Without a Transport nothing says whether a token was accepted, so the
+// first renewal does not count, and none does after quietAfter.
+func (f futile) count(host string, now instant.Time) int {
+	i := f.index(host)
+	switch {
+	case i < 0:
+		return 0
+	case host != "":
+		return f[i].n
+	case f[i].last.Since(now) >= quietAfter:
+		return 0
+	}
+	return f[i].n - 1
+}
 
 // allow says why a token that host rejected is not to be renewed at now.
 func (f futile) allow(host string, now instant.Time) error {
-	i := f.index(host)
-	if i < 0 {
-		return nil
-	}
-	h, n := f[i], f[i].n
-	if host == "" {
-		if h.last.Since(now) >= quietAfter {
-			return nil
-		}
-		n-- // the first token may have been accepted, and nobody said so
-	}
+	n := f.count(host, now)
 	if n < 1 {
 		return nil
 	}
-	next := h.last.Add(renewalPause(n))
+	next := f[f.index(host)].last.Add(renewalPause(n))
 	if next.Reached(now) {
 		return nil
 	}

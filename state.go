@@ -108,7 +108,11 @@ type failure struct {
 
 // spares reports whether the refresh token of e is left alone as long as its
 // access token is valid: to send it again could end both.
-func (f *failure) spares(e *entry) bool { return f.spent || e != nil && f.doubted == e }
+func (f *failure) spares(e *entry) bool { return f.spent || f.doubts(e) }
+
+// doubts reports whether the refresh token of e was refused while its access
+// token was valid.
+func (f *failure) doubts(e *entry) bool { return e != nil && f.doubted == e }
 
 // secretMayChange reports whether the failure ends when the client's secret
 // changes.
@@ -167,8 +171,8 @@ func due(s *state, now instant.Time, o outlook) task {
 	case f == nil && !s.valid(now):
 		return ask // whether or not a flight is under way: callers join it
 	case !s.busy.Reached(now):
-		if f != nil && !s.valid(now) && f.kind == sick && !open {
-			return ask // likewise: the flight repeats the refresh for them
+		if !s.valid(now) && s.shared(o) {
+			return ask // likewise
 		}
 		return nothing
 	case s.valid(now):
@@ -191,10 +195,12 @@ func due(s *state, now instant.Time, o outlook) task {
 
 // shared reports whether callers without a token wait for what is due
 // together. Otherwise only the one that begins it waits, and the others share
-// the failure: it is a probe, and the failure is likely to be repeated.
+// the failure: it is a probe, and the failure is likely to be repeated. A
+// refusal of a refresh token whose access token was still valid says little of
+// the attempt at its expiry.
 func (s *state) shared(o outlook) bool {
 	f := s.failure
-	return f == nil || f.kind == sick && !o.open || f.secretMayChange()
+	return f == nil || f.kind == sick && !o.open || f.secretMayChange() || f.kind == refusal && f.doubts(s.entry)
 }
 
 // scheduled returns s with next computed.
@@ -252,11 +258,11 @@ func (s state) accepted(host string) *state {
 	return &s
 }
 
-// reject returns s after host rejected its token. A host that rejected a
-// freshly renewed token as well does not speak for the others: the token stays
+// reject returns s after host rejected its token at now. A host that rejected
+// a freshly renewed token as well does not speak for the others: the token stays
 // valid for them.
-func (s state) reject(host string) *state {
-	if s.futile.has(host) {
+func (s state) reject(host string, now instant.Time) *state {
+	if s.futile.count(host, now) > 0 {
 		return &s
 	}
 	s.rejected = true
@@ -362,13 +368,18 @@ func (s state) looked(now instant.Time) *state {
 }
 
 // failed returns s after a refresh that failed at now as f says. f lacks what
-// follows from the failures before.
+// follows from the failures before: what they showed about the refresh token
+// stays true, though this one may have been of the Store.
 func (s state) failed(f failure, now instant.Time) *state {
 	s.busy = instant.Past
 	if p := s.failure; p != nil {
 		f.n, f.looks = p.n, p.looks
+		f.spent = f.spent || p.spent
 		if f.dead == nil {
 			f.dead = p.dead
+		}
+		if f.dead == nil && f.doubted == nil {
+			f.doubted = p.doubted
 		}
 	}
 	if f.kind != breakerOpen || f.n == 0 { // else the endpoint was not asked
