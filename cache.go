@@ -116,8 +116,9 @@ func (c *Cache) slow(ctx context.Context, now instant.Time) (*entry, error) {
 	if !s.valid(now) {
 		return c.await(ctx, nil, "")
 	}
+	ctx.Done() // a nil ctx panics here, before anything is claimed
 	if due(s, now, c.outlook(s)) != nothing && c.claim(s, now) {
-		c.fly(ctx, nil, "") // nobody waits: the outcome is in the state, and told to the hooks
+		c.fly(ctx, nil, "") // no caller waits: the outcome is in the state, and told to the hooks
 	}
 	return s.entry, nil
 }
@@ -178,8 +179,11 @@ func (c *Cache) beginRenewal(ctx context.Context, rejected *entry, host string) 
 			c.updateToken(s.entry, func(s *state) *state { return s.reject(host, now) })
 		}
 	}
-	landed, err := c.begin(ctx, s.entry, host)
-	return s.entry, landed, err
+	e, landed, err := c.begin(ctx, s.entry, host)
+	if landed != nil {
+		e = s.entry
+	}
+	return e, landed, err
 }
 
 // Accepted tells the Cache that an API accepted t in place of a token that it
@@ -353,21 +357,22 @@ func (s tokenSource) Token() (*Token, error) { return s.cache.Token(s.ctx) }
 // ended. It is not that of rejected, which host did not accept; either may be
 // empty.
 func (c *Cache) await(ctx context.Context, rejected *entry, host string) (*entry, error) {
-	landed, err := c.begin(ctx, rejected, host)
-	if err != nil {
-		return nil, err
+	e, landed, err := c.begin(ctx, rejected, host)
+	if landed == nil {
+		return e, err
 	}
 	return c.wait(ctx, landed)
 }
 
-// begin returns the refresh that will bring a valid token, or the failure that
-// callers share while it is pointless to try again.
-func (c *Cache) begin(ctx context.Context, rejected *entry, host string) (<-chan singleflight.Result, error) {
+// begin returns a valid token other than rejected, which another goroutine may
+// have put there just now, or else the refresh that will bring one, or the
+// failure that callers share while it is pointless to try again.
+func (c *Cache) begin(ctx context.Context, rejected *entry, host string) (*entry, <-chan singleflight.Result, error) {
 	if ctx.Err() != nil {
-		return nil, &TokenError{Err: contextErr(ctx)} // nobody waits for the refresh
+		return nil, nil, &TokenError{Err: contextErr(ctx)} // and no refresh is begun for it
 	}
 	if usesItself(ctx, c) {
-		return nil, &TokenError{Err: errWithin}
+		return nil, nil, &TokenError{Err: errWithin}
 	}
 	for {
 		s, now := c.load(), instant.Now()
@@ -376,12 +381,15 @@ func (c *Cache) begin(ctx context.Context, rejected *entry, host string) (<-chan
 		if s.entry.same(rejected) {
 			seen = s.invalidated()
 		}
+		if seen.valid(now) {
+			return s.entry, nil, nil
+		}
 		if due(seen, now, o) == nothing {
-			return nil, c.failureError(s, now)
+			return nil, nil, c.failureError(s, now)
 		}
 		if s.shared(o) || c.claim(s, now) {
 			landed, _ := c.fly(ctx, rejected, host)
-			return landed, nil
+			return nil, landed, nil
 		}
 	}
 }
@@ -425,12 +433,16 @@ func (c *Cache) claim(s *state, now instant.Time) bool {
 // to if the Source, the Store and their like return soon after their context
 // ends.
 func (c *Cache) fly(ctx context.Context, rejected *entry, host string) (landed <-chan singleflight.Result, fresh bool) {
-	ctx.Done() // a nil ctx panics here, and not in the refresh's goroutine
 	return c.flight.join(func(dog *watchdog) (*entry, error) {
 		r := &refresh{cache: c, dog: dog, began: time.Now(), rejected: rejected, host: host}
 		return r.guarded(detach(ctx))
-	})
+	}, c.unclaim)
 }
+
+// unclaim ends every claim. It is called when no new caller can join the
+// flight: one that claims what is due and joins a flight in its last moments
+// must not keep others from it.
+func (c *Cache) unclaim() { c.update(func(s *state) *state { return s.ended() }) }
 
 // empty is the state of a Cache about which nothing is known.
 var empty = new(state)

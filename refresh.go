@@ -68,14 +68,12 @@ func (r *refresh) once(ctx context.Context) (*entry, error) {
 	defer cancel()
 	if s.lockable() || task == look {
 		_ = r.adopt(storeCtx)
-		if task == look && !r.superseded(ctx) {
-			c.update(func(s *state) *state { return s.looked(instant.Now()) })
-			return r.result()
-		}
 		if task == look {
-			c.update(func(s *state) *state { return s.secretChanged() })
+			changed := r.superseded(ctx)
+			c.update(func(s *state) *state { return s.looked(instant.Now(), changed) })
 		}
-		if task = r.due(); task == nothing {
+		// The token may have expired meanwhile, and callers wait.
+		if task = r.due(); task == nothing || task == look {
 			return r.result()
 		}
 	}
@@ -353,7 +351,6 @@ func (r *refresh) guarded(ctx context.Context) (e *entry, err error) {
 		if broke != nil {
 			e, err = r.fail(ctx, r.cache.load().entry, &failure{err: broke, kind: brokeOff, spent: broke == errGoexit})
 		}
-		r.cache.update(func(s *state) *state { return s.ended() })
 	}()
 	e, err = r.run(ctx)
 	broke = nil

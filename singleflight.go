@@ -30,9 +30,10 @@ type outcome struct {
 }
 
 // join returns the channel on which the outcome of the refresh under way will
-// arrive. If there is none, it starts work; fresh tells. Each caller has a
-// channel of its own, so it may leave it unread.
-func (f *flight) join(work func(*watchdog) (*entry, error)) (landed <-chan singleflight.Result, fresh bool) {
+// arrive. If there is none, it starts work, and calls after when that has ended
+// and the next caller would start another; fresh tells. Each caller has its own
+// channel, and may leave it unread.
+func (f *flight) join(work func(*watchdog) (*entry, error), after func()) (landed <-chan singleflight.Result, fresh bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	g := f.group
@@ -48,6 +49,7 @@ func (f *flight) join(work func(*watchdog) (*entry, error)) (landed <-chan singl
 		f.mu.Lock()
 		f.group = nil
 		f.mu.Unlock()
+		after()
 		return o.entry, o.err
 	}), fresh
 }

@@ -232,7 +232,7 @@ func (s state) begun(until instant.Time) *state {
 	return s.scheduled()
 }
 
-// ended returns s after a flight that changed nothing.
+// ended returns s when no flight does what is due.
 func (s state) ended() *state {
 	s.busy = instant.Past
 	return s.scheduled()
@@ -284,17 +284,6 @@ func (s state) invalidated() *state {
 // saved returns s after its token was put into the Store.
 func (s state) saved() *state {
 	s.unsaved = nil
-	return s.scheduled()
-}
-
-// secretChanged returns s when the client's secret is no longer the one that
-// was refused: there is nothing to wait for.
-func (s state) secretChanged() *state {
-	if s.failure != nil {
-		f := *s.failure
-		f.until, f.retry = instant.Past, instant.Past
-		s.failure = &f
-	}
 	return s.scheduled()
 }
 
@@ -355,13 +344,16 @@ func (e *entry) withRefreshToken(refresh string) *entry {
 	return &n
 }
 
-// looked returns s after a look at the Store, at now, that brought nothing.
-func (s state) looked(now instant.Time) *state {
-	s.busy = instant.Past
+// looked returns s after a look at the Store, at now. If the client's secret is
+// no longer the one that was refused, there is nothing to wait for.
+func (s state) looked(now instant.Time, secretChanged bool) *state {
 	if s.failure != nil {
 		f := *s.failure
 		f.looks++
 		f.look = now.Add(lookPause(f.looks))
+		if secretChanged {
+			f.until, f.retry = instant.Past, instant.Past
+		}
 		s.failure = &f
 	}
 	return s.scheduled()
