@@ -34,9 +34,10 @@ func (e *endpoint) refreshes(t *Token) bool {
 }
 
 // ask obtains a token: by prev's refresh token, or from scratch if prev is
-// nil. While callers wait, it repeats what may be repeated for RetryFor. One call
-// is one event for a foreign Breaker; a CircuitBreaker hears of each attempt.
-// last is how the refresh before this one failed, if it did.
+// nil. While callers wait, it repeats what may be repeated for RetryFor, and not
+// before the time that a Retry-After names. One call is one event for a foreign
+// Breaker; a CircuitBreaker hears of each attempt. last is how the refresh before
+// this one failed, if it did.
 func (e *endpoint) ask(ctx context.Context, prev *Token, waiting func() bool, last error) (t *Token, err error) {
 	if e.source == nil {
 		return nil, errNoSource
@@ -55,6 +56,7 @@ func (e *endpoint) ask(ctx context.Context, prev *Token, waiting func() bool, la
 	}
 	patience := e.limits.retryFor // before the first failure, and from it on
 	var failed instant.Time
+	var asked time.Duration // the pause that the server asked for
 	for n := 0; ; n++ {
 		left := time.Duration(0)
 		if e.repeats && waiting() {
@@ -63,20 +65,26 @@ func (e *endpoint) ask(ctx context.Context, prev *Token, waiting func() bool, la
 				left -= failed.Since(instant.Now())
 			}
 		}
-		if n > 0 && left <= 0 {
+		if n > 0 && left <= asked {
 			return nil, err
 		}
-		leave, refused := e.enter(ctx, left)
+		sleep(ctx, asked)
+		leave, refused := e.enter(ctx, left-asked)
 		if refused != nil {
 			if n == 0 {
 				err = e.refused(refused, last)
 			}
 			return nil, err
 		}
+		if n > 0 && (ctx.Err() != nil || !waiting()) {
+			leave(context.Canceled) // a turn that is not used says nothing
+			return nil, err
+		}
 		t, err = e.attempt(ctx, prev, leave)
 		if err == nil || kindOf(err) != sick {
 			return t, err
 		}
+		asked = retryAfter(err, time.Now())
 		if n == 0 {
 			failed = instant.Now()
 		}
@@ -114,7 +122,7 @@ func (e *endpoint) refused(err, last error) error {
 	case !errors.Is(err, ErrBreakerOpen):
 		return err // ctx ended
 	case e.foreign != nil && last != nil:
-		return last // only the pause before the next trial
+		return &pauseError{last} // only the pause before the next trial
 	}
 	return openError(err, last)
 }

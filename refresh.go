@@ -326,8 +326,11 @@ func (r *refresh) fail(ctx context.Context, prev *entry, f *failure) (*entry, er
 	}
 	now := time.Now()
 	f.asked = retryAfter(f.err, now)
-	if te, ok := f.err.(*TokenError); ok { // of a foreign Breaker, or of a Cache that is the Source
-		f.err = te.Err
+	switch err := f.err.(type) {
+	case *TokenError: // of a foreign Breaker, or of a Cache that is the Source
+		f.err = err.Err
+	case *pauseError:
+		f.err = err.last
 	}
 	f.stored = c.Store != nil
 	if !c.updateToken(prev, func(s *state) *state { return s.failed(*f, instant.Now()) }) {
@@ -359,6 +362,9 @@ func (r *refresh) guarded(ctx context.Context) (e *entry, err error) {
 
 // sleep waits for d, or until ctx ends.
 func sleep(ctx context.Context, d time.Duration) {
+	if d <= 0 {
+		return
+	}
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

@@ -46,6 +46,9 @@ func kindOf(err error) failureKind {
 	if te, ok := errors.AsType[*TokenError](err); ok && te.RetryAfter > 0 {
 		return breakerOpen // a Cache as the Source; it has made its own attempts
 	}
+	if notAsked(err) {
+		return sick // whatever the endpoint answered earlier
+	}
 	if re, ok := errors.AsType[*oauth2.RetrieveError](err); ok {
 		if status := statusOf(re); status/100 == 4 || status == 0 && oauthcode.Permanent(re.ErrorCode) {
 			if status == http.StatusRequestTimeout || status == http.StatusTooManyRequests {
@@ -56,6 +59,20 @@ func kindOf(err error) failureKind {
 		return sick
 	}
 	return sick
+}
+
+// A pauseError says that the endpoint was not asked, because it failed with
+// last a moment ago.
+type pauseError struct{ last error }
+
+func (e *pauseError) Error() string { return e.last.Error() }
+func (e *pauseError) Unwrap() error { return e.last }
+
+// notAsked reports whether err says that nothing was sent. What it wraps is
+// then an answer to an earlier request.
+func notAsked(err error) bool {
+	_, paused := errors.AsType[*pauseError](err)
+	return paused || errors.Is(err, ErrBreakerOpen)
 }
 
 // needsLogin reports whether only the user's consent can help.
@@ -84,7 +101,7 @@ func refusesGrant(err error) bool {
 // page for people, which comes from a gateway.
 func refusesSilently(err error) bool {
 	re, ok := errors.AsType[*oauth2.RetrieveError](err)
-	if !ok || re.Response == nil || re.ErrorCode != "" {
+	if !ok || re.Response == nil || re.ErrorCode != "" || kindOf(err) != refusal {
 		return false
 	}
 	status := re.Response.StatusCode
@@ -98,6 +115,9 @@ func refusesSilently(err error) bool {
 // 4xx or a redirect, or a 503 that says so. A 503 alone says nothing: gateways
 // answer it after a time-out behind them.
 func maybeSpent(err error) bool {
+	if notAsked(err) {
+		return false
+	}
 	if s, ok := errors.AsType[interface {
 		error
 		MaybeSpent() bool
@@ -147,7 +167,7 @@ func retryAfter(err error, now time.Time) time.Duration {
 		return te.RetryAfter
 	}
 	re, ok := errors.AsType[*oauth2.RetrieveError](err)
-	if !ok || re.Response == nil {
+	if !ok || re.Response == nil || notAsked(err) {
 		return 0
 	}
 	d, _ := retryafter.Parse(re.Response.Header, now)
