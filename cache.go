@@ -286,7 +286,7 @@ func (c *Cache) savedLate(t *Token, err error) {
 			return s
 		}
 		if err != nil {
-			return s.saveFailed(instant.Now())
+			return s.stillUnsaved(instant.Now())
 		}
 		return s.saved()
 	})
@@ -307,9 +307,12 @@ func (c *Cache) Invalidate(t *Token) {
 }
 
 // Flush waits for a refresh that is under way, and stores the token if that is
-// still to be done. Call it before the program exits. It returns the Store's
-// error, or that of ctx.
+// still to be done, as long as ctx allows. Call it before the program exits. It
+// returns the Store's error, or that of ctx.
 func (c *Cache) Flush(ctx context.Context) error {
+	if usesItself(ctx, c) {
+		return errorf("Cache.Flush", errWithin)
+	}
 	if landed := c.flight.current(); landed != nil {
 		select {
 		case <-landed: // whether it failed is for those who wait for a token
@@ -322,6 +325,7 @@ func (c *Cache) Flush(ctx context.Context) error {
 	}
 	x, err := c.storage().open(ctx)
 	defer x.close()
+	x.wait = instant.Forever // as long as ctx allows: no caller waits for the token
 	r := &refresh{cache: c}
 	if err == nil {
 		err = r.adopt(ctx)

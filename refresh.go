@@ -29,6 +29,10 @@ var errReplaced = errors.New("the token was replaced meanwhile: try again")
 // errDeleted is the cause for those who waited when Delete was called.
 var errDeleted = errors.New("the credential was deleted meanwhile")
 
+// saving limits the steps that store a token, which end by themselves: each
+// waits for the right to write and for the Store, or finds the Store changed.
+const saving = 2*saveWait + saveTimeout
+
 // mostReplaced bounds how often a refresh begins anew for that reason.
 const mostReplaced = 10
 
@@ -78,14 +82,21 @@ func (r *refresh) once(ctx context.Context) (*entry, error) {
 		}
 	}
 
-	// From here on no other process refreshes.
+	// From here on no other process refreshes. However long the lock took, what
+	// follows has its full time.
 	x, storeErr := s.open(storeCtx)
 	defer x.close()
 	if storeErr == nil {
-		storeErr = r.adopt(storeCtx)
+		r.dog.watch("the Store", c.refreshTimeout())
+		readCtx, cancelRead := context.WithTimeout(ctx, c.refreshTimeout())
+		defer cancelRead()
+		storeErr = r.adopt(readCtx)
 	}
+	r.dog.watch("the Store", saving)
 	if storeErr == nil {
-		_ = r.saveAgain(storeCtx, x)
+		_ = r.saveAgain(ctx, x)
+	} else {
+		c.update(func(s *state) *state { return s.stillUnsaved(instant.Now()) })
 	}
 	if task = r.due(); task == nothing || task == save {
 		return r.result()
@@ -100,7 +111,6 @@ func (r *refresh) once(ctx context.Context) (*entry, error) {
 		}
 	}
 
-	// The time for the request starts now, however long the lock took.
 	r.dog.watch("the Source", c.refreshTimeout())
 	askCtx, cancelAsk := context.WithTimeout(ctx, c.refreshTimeout())
 	defer cancelAsk()
@@ -114,7 +124,7 @@ func (r *refresh) once(ctx context.Context) (*entry, error) {
 
 	// G19: nobody gets the access token before the refresh token that came
 	// with it is in the Store, or the Store has failed to take it.
-	r.dog.watch("the Store", 2*saveWait+saveTimeout)
+	r.dog.watch("the Store", saving)
 	t = c.dated(t)
 	saveErr := r.save(ctx, x, prev, t)
 	return r.commit(ctx, prev, t, saveErr)
@@ -255,17 +265,18 @@ func (r *refresh) ask(ctx context.Context, prev *entry) (*Token, *entry, *failur
 // stores nothing, if prev is no longer the current token: here, or in the Store.
 func (r *refresh) save(ctx context.Context, x *session, prev *entry, t *Token) error {
 	c := r.cache
-	if err := x.begin(ctx); err != nil {
-		return err
-	}
-	if c.load().entry != prev {
-		return errReplaced
-	}
-	err := x.put(ctx, t, false, func(err error) { c.savedLate(t, err) })
-	if err == errChanged {
-		if err = r.adopt(ctx); err == nil {
+	err := x.begin(ctx)
+	for err == nil {
+		if c.load().entry != prev {
 			return errReplaced
 		}
+		err = x.put(ctx, t, false, func(err error) { c.savedLate(t, err) })
+		if err != errChanged {
+			return err
+		}
+		// What another process did there may leave prev the current token: it
+		// deleted client credentials, or wrote the same token anew.
+		err = r.adopt(ctx)
 	}
 	return err
 }
@@ -286,7 +297,7 @@ func (r *refresh) saveAgain(ctx context.Context, x *session) error {
 		if err == nil {
 			return s.saved()
 		}
-		return s.saveFailed(instant.Now())
+		return s.stillUnsaved(instant.Now())
 	})
 	return err
 }

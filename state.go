@@ -299,6 +299,15 @@ func (s state) saveFailed(now instant.Time) *state {
 	return s.scheduled()
 }
 
+// stillUnsaved returns s after another attempt to store its token failed at
+// now, unless it has been stored meanwhile.
+func (s *state) stillUnsaved(now instant.Time) *state {
+	if s.unsaved == nil {
+		return s
+	}
+	return s.saveFailed(now)
+}
+
 // found returns s after the Store was read at now. The Store is what all
 // processes agree on, so what it did not hold before replaces the token; but not
 // what this Cache knew already when it got a token that is still to be stored.

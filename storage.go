@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -22,9 +23,10 @@ const (
 )
 
 // A storage is a credential's place in a Store: it locks, loads, saves and
-// deletes. A nil storage is no Store: it holds nothing, and everything works. It remembers what it saw there last, because the age of a record
+// deletes. It remembers what it saw there last, because the age of a record
 // cannot be told from the record: what is new is what the Store did not hold
-// before.
+// before. A nil storage stands for no Store: it holds nothing, and everything
+// works.
 type storage struct {
 	store  Store
 	key    string
@@ -39,8 +41,12 @@ type storage struct {
 
 	mu     sync.Mutex // guards what follows
 	seen   sighting
-	writes int // so far; a Get that was overtaken by one is void
+	tried  []sighting // by writes since the last that worked: each may have come about all the same
+	writes int        // so far; a Get that was overtaken by one is void
 }
+
+// mostTried bounds storage.tried. Beyond it the oldest attempt is forgotten.
+const mostTried = 8
 
 // A sighting is what the Store held when it was last read or written.
 type sighting struct {
@@ -108,10 +114,14 @@ func (s *storage) load(ctx context.Context) (find, error) {
 	if s.writes != writes {
 		return find{}, nil // what was read may be older than what was written meanwhile
 	}
-	before := s.seen
+	before, news := s.seen, s.news(now)
 	s.seen = now
-	return find{token: t, news: now != before, first: !before.known, gone: before.held && !now.held}, nil
+	return find{token: t, news: news, first: !before.known, gone: news && before.held && !now.held}, nil
 }
+
+// news reports whether another process must have brought about what the Store
+// holds now. The caller holds mu.
+func (s *storage) news(now sighting) bool { return now != s.seen && !slices.Contains(s.tried, now) }
 
 // look sees what the Store holds, if that is not known yet: it is what a token
 // that is to be stored replaces.
@@ -132,7 +142,8 @@ func (s *storage) look(ctx context.Context) {
 // returns, though not its caller.
 type session struct {
 	*storage
-	shared bool // several processes use the Store
+	shared bool          // several processes use the Store
+	wait   time.Duration // for a write
 	unlock func()
 
 	writer  bool            // this session holds storage.writing
@@ -143,7 +154,7 @@ type session struct {
 // open begins a session. It waits for the Store's lock as long as ctx allows.
 // If the lock cannot be had, the session is one without it, and err says why.
 func (s *storage) open(ctx context.Context) (x *session, err error) {
-	x = &session{storage: s, unlock: func() {}}
+	x = &session{storage: s, wait: saveWait, unlock: func() {}}
 	if s == nil {
 		return x, nil
 	}
@@ -165,6 +176,11 @@ func (s *storage) open(ctx context.Context) (x *session, err error) {
 	}
 	x.shared = true
 	x.unlock = func() {
+		defer func() {
+			if p := recover(); p != nil {
+				s.failed(ctx, "unlock", panicked(p))
+			}
+		}()
 		if err := release(); err != nil {
 			s.failed(ctx, "unlock", err)
 		}
@@ -194,11 +210,19 @@ func (x *session) begin(ctx context.Context) error {
 	if x.storage == nil {
 		return nil
 	}
-	timer := time.NewTimer(saveWait)
+	timer := time.NewTimer(x.wait)
 	defer timer.Stop()
+	writing := x.storage.writing
+	if x.pending != nil {
+		writing = nil // this session has it already
+	}
 	select {
-	case x.storage.writing <- struct{}{}:
+	case writing <- struct{}{}:
 		x.writer = true
+		return nil
+	case <-x.pending:
+		x.pending = nil
+		x.late()
 		return nil
 	case <-timer.C:
 		x.failed(ctx, "put", errPending)
@@ -221,8 +245,8 @@ var errChanged = errors.New("another process has changed the stored token meanwh
 
 // put stores t: over whatever is there if replace is set, else only if the
 // Store still holds what was seen there last, or else it returns errChanged. It
-// returns within saveWait, with errPending if the Store has not answered by
-// then; late hears the outcome in this case.
+// returns within x.wait, with errPending if the Store has not answered by then;
+// late hears the outcome in this case.
 func (x *session) put(ctx context.Context, t *Token, replace bool, late func(error)) error {
 	if x.storage == nil {
 		return nil
@@ -232,13 +256,13 @@ func (x *session) put(ctx context.Context, t *Token, replace bool, late func(err
 		x.failed(ctx, "put", err)
 		return err
 	}
-	return x.write(ctx, "put", late, func(ctx context.Context) (sighting, error) {
+	return x.write(ctx, "put", late, func(ctx context.Context) error {
 		if !replace {
 			if err := x.unchanged(ctx); err != nil {
-				return sighting{}, err
+				return err
 			}
 		}
-		return sightingOf(data), x.store.Put(ctx, x.key, data)
+		return x.attempt(sightingOf(data), func() error { return x.store.Put(ctx, x.key, data) })
 	})
 }
 
@@ -247,12 +271,32 @@ func (x *session) delete(ctx context.Context) error {
 	if x.storage == nil {
 		return nil
 	}
-	return x.write(ctx, "delete", func(error) {}, func(ctx context.Context) (sighting, error) {
-		return absent, x.store.Delete(ctx, x.key)
+	return x.write(ctx, "delete", func(error) {}, func(ctx context.Context) error {
+		return x.attempt(absent, func() error { return x.store.Delete(ctx, x.key) })
 	})
 }
 
-// unchanged says if the Store holds something else than when it was last seen.
+// attempt notes what the Store will hold if do, which changes it, works, and
+// may hold even if it fails.
+func (x *session) attempt(then sighting, do func() error) error {
+	x.mu.Lock()
+	if !slices.Contains(x.tried, then) {
+		x.tried = append(x.tried, then)
+		x.tried = x.tried[max(0, len(x.tried)-mostTried):]
+	}
+	x.mu.Unlock()
+	err := do()
+	if err == nil {
+		x.mu.Lock()
+		x.seen, x.tried = then, nil
+		x.writes++
+		x.mu.Unlock()
+	}
+	return err
+}
+
+// unchanged returns errChanged if another process has changed the Store since
+// it was last seen.
 func (x *session) unchanged(ctx context.Context) error {
 	data, err := x.store.Get(ctx, x.key)
 	now := absent
@@ -266,15 +310,15 @@ func (x *session) unchanged(ctx context.Context) error {
 	if !x.seen.known {
 		x.seen = now // never read before: what is there is what the token replaces
 	}
-	if now != x.seen {
+	if x.news(now) {
 		return errChanged
 	}
 	return nil
 }
 
-// write runs a write in a goroutine of its own, which ends when the Store
-// returns, and waits for it for saveWait, or until ctx ends.
-func (x *session) write(ctx context.Context, op string, late func(error), do func(context.Context) (sighting, error)) error {
+// write runs do in a new goroutine, which ends when the Store returns, and
+// waits for it for x.wait, or until ctx ends.
+func (x *session) write(ctx context.Context, op string, late func(error), do func(context.Context) error) error {
 	done := make(chan struct{})
 	outcome := errGoexit // written before done is closed, and read after
 	go func() {
@@ -289,16 +333,9 @@ func (x *session) write(ctx context.Context, op string, late func(error), do fun
 		}()
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)
 		defer cancel()
-		now, err := do(ctx)
-		if err == nil {
-			x.mu.Lock()
-			x.seen = now
-			x.writes++
-			x.mu.Unlock()
-		}
-		outcome = err
+		outcome = do(ctx)
 	}()
-	timer := time.NewTimer(saveWait)
+	timer := time.NewTimer(x.wait)
 	defer timer.Stop()
 	var err error
 	select {
