@@ -118,7 +118,7 @@ func (c *Cache) slow(ctx context.Context, now instant.Time) (*entry, error) {
 	}
 	ctx.Done() // a nil ctx panics here, before anything is claimed
 	if due(s, now, c.outlook(s)) != nothing && c.claim(s, now) {
-		c.fly(ctx, nil, "") // no caller waits: the outcome is in the state, and told to the hooks
+		c.fly(ctx, s.entry, nil, "") // no caller waits: the outcome is in the state, and told to the hooks
 	}
 	return s.entry, nil
 }
@@ -392,7 +392,7 @@ func (c *Cache) begin(ctx context.Context, rejected *entry, host string) (*entry
 			return nil, nil, c.failureError(s, now)
 		}
 		if s.shared(o) || c.claim(s, now) {
-			landed, _ := c.fly(ctx, rejected, host)
+			landed, _ := c.fly(ctx, s.entry, rejected, host)
 			return nil, landed, nil
 		}
 	}
@@ -432,13 +432,13 @@ func (c *Cache) claim(s *state, now instant.Time) bool {
 	return c.swap(s, s.begun(now.Add(2*c.refreshTimeout()+saveTimeout)))
 }
 
-// fly joins the refresh that is under way, or begins one with the values of
-// ctx. Its goroutine ends when the refresh does, which each step's timeout sees
-// to if the Source, the Store and their like return soon after their context
-// ends.
-func (c *Cache) fly(ctx context.Context, rejected *entry, host string) (landed <-chan singleflight.Result, fresh bool) {
+// fly joins the refresh that is under way, or begins one for the credential
+// whose entry is origin, with the values of ctx. Its goroutine ends when the
+// refresh does, which each step's timeout sees to if the Source, the Store and
+// their like return soon after their context ends.
+func (c *Cache) fly(ctx context.Context, origin, rejected *entry, host string) (landed <-chan singleflight.Result, fresh bool) {
 	return c.flight.join(func(dog *watchdog) (*entry, error) {
-		r := &refresh{cache: c, dog: dog, began: time.Now(), rejected: rejected, host: host}
+		r := &refresh{cache: c, dog: dog, began: time.Now(), origin: origin, rejected: rejected, host: host}
 		return r.guarded(detach(ctx))
 	}, c.unclaim)
 }

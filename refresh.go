@@ -16,6 +16,10 @@ type refresh struct {
 	dog   *watchdog
 	began time.Time
 
+	// origin is the entry when the refresh was begun. If that was deleted
+	// since, the refresh has no purpose.
+	origin *entry
+
 	// rejected is the token that an API did not accept, which will not do.
 	// Nil: any valid one will.
 	rejected *entry
@@ -26,7 +30,8 @@ type refresh struct {
 // refresh was under way. What became of the old one does not matter any more.
 var errReplaced = errors.New("the token was replaced meanwhile: try again")
 
-// errDeleted is the cause for those who waited when Delete was called.
+// errDeleted is the cause for those who waited when Delete was called. They do
+// not get a new token, which would bring the record back.
 var errDeleted = errors.New("the credential was deleted meanwhile")
 
 // saving limits the steps that store a token, which end by themselves: each
@@ -49,15 +54,16 @@ func (r *refresh) run(ctx context.Context) (*entry, error) {
 		if err != errReplaced {
 			return e, err
 		}
-		if r.cache.load().entry.deleted() {
-			return nil, errDeleted // and not a new token, which would bring the record back
-		}
 	}
 	return nil, errReplaced
 }
 
 // once is one refresh, from top to bottom.
 func (r *refresh) once(ctx context.Context) (*entry, error) {
+	if e := r.cache.load().entry; e != r.origin && e.deleted() {
+		return nil, errDeleted
+	}
+
 	// The previous flight may already have done the work.
 	task := r.due()
 	if task == nothing {
