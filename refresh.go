@@ -34,12 +34,13 @@ var errReplaced = errors.New("the token was replaced meanwhile: try again")
 // not get a new token, which would bring the record back.
 var errDeleted = errors.New("the credential was deleted meanwhile")
 
+// mostReplaced bounds how often a refresh begins anew because its token was
+// replaced.
+const mostReplaced = 10
+
 // saving limits the steps that store a token, which end by themselves: each
 // waits for the right to write and for the Store, or finds the Store changed.
 const saving = 2*saveWait + saveTimeout
-
-// mostReplaced bounds how often a refresh begins anew for that reason.
-const mostReplaced = 10
 
 // errSameToken is the cause when a renewal brought the rejected token again.
 var errSameToken = errors.New("the Source returned the token that was rejected: it must not cache")

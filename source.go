@@ -21,7 +21,9 @@ type Token = oauth2.Token
 //
 // An error that says what the authorization server said is, or wraps, an
 // [*oauth2.RetrieveError], as those of golang.org/x/oauth2 and of this module's
-// package grant: from it a Cache learns whether to ask again.
+// package grant: from it a Cache learns whether to ask again. Of other errors,
+// one with a method Temporary() bool that returns false is not repeated while
+// callers wait; any other counts as an endpoint that is out of order.
 //
 // A *clientcredentials.Config of golang.org/x/oauth2 is a Source as it is.
 type Source interface {

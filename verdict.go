@@ -58,7 +58,22 @@ func kindOf(err error) failureKind {
 		}
 		return sick
 	}
+	if permanentByItsWord(err) {
+		return refusal
+	}
 	return sick
+}
+
+// permanentByItsWord reports whether err has a method Temporary that says that
+// asking again is pointless. Those of package net do not count: they say so of
+// a refused connection.
+func permanentByItsWord(err error) bool {
+	t, ok := errors.AsType[interface {
+		error
+		Temporary() bool
+	}](err)
+	var netErr net.Error
+	return ok && !t.Temporary() && !errors.As(err, &netErr)
 }
 
 // A pauseError says that the endpoint was not asked, because it failed with
