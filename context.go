@@ -41,6 +41,19 @@ func sourceContext(ctx context.Context, c *Cache) context.Context {
 	return context.WithValue(attempt.Once(ctx), within{c}, true)
 }
 
+// A hookContext has the values of the context in which an event happened, but
+// neither its end nor its marks: a hook is not part of the Source, whose context
+// that may be.
+type hookContext struct{ context.Context }
+
+// Value implements [context.Context].
+func (h hookContext) Value(key any) any {
+	if _, ok := key.(within); ok || attempt.IsKey(key) {
+		return nil
+	}
+	return h.Context.Value(key)
+}
+
 // errWithin says that the Source waits for the refresh that it is part of.
 var errWithin = errors.New("the Source waits for its own Cache: its requests must not go through a Transport that this Cache authorizes")
 

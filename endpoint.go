@@ -163,10 +163,14 @@ func (e *endpoint) obtain(ctx context.Context, prev *Token) (t *Token, err error
 }
 
 // once makes done a function that is called exactly once: with the error of
-// ctx if that ends first.
+// ctx if that ends first. Nothing waits for done then, so a foreign Breaker that
+// panics in it must not end the process.
 func once(ctx context.Context, done func(error)) func(error) {
 	var only sync.Once
-	stop := context.AfterFunc(ctx, func() { only.Do(func() { done(ctx.Err()) }) })
+	stop := context.AfterFunc(ctx, func() {
+		defer func() { _ = recover() }()
+		only.Do(func() { done(ctx.Err()) })
+	})
 	return func(err error) {
 		stop()
 		only.Do(func() { done(err) })

@@ -150,28 +150,29 @@ func (o observer) tell(ctx context.Context, k kind, e Event) {
 		q = o.events.Load()
 	}
 	e.Key = o.key
-	ctx = context.WithoutCancel(ctx)
+	ctx = hookContext{context.WithoutCancel(ctx)}
 	q.add(func() {
-		o.log(ctx, k.level, k.text, e.attrs())
+		o.log(ctx, k.level, k.text, e)
 		if hook == nil {
 			return
 		}
 		defer func() {
 			if p := recover(); p != nil {
-				o.log(ctx, slog.LevelError, "hook panicked", append(e.attrs(), slog.String("event", k.text), slog.Any("panic", p)))
+				o.log(ctx, slog.LevelError, "hook panicked", e, slog.String("event", k.text), slog.Any("panic", p))
 			}
 		}()
 		hook(ctx, e)
 	})
 }
 
-// log survives a handler that panics: there is nobody to tell of it.
-func (o observer) log(ctx context.Context, level slog.Level, text string, attrs []slog.Attr) {
+// log survives a handler that panics, and an error whose text does: there is no
+// place to tell of it.
+func (o observer) log(ctx context.Context, level slog.Level, text string, e Event, more ...slog.Attr) {
 	if o.logger == nil {
 		return
 	}
 	defer func() { _ = recover() }()
-	o.logger.LogAttrs(ctx, level, "bearer: "+text, attrs...)
+	o.logger.LogAttrs(ctx, level, "bearer: "+text, append(e.attrs(), more...)...)
 }
 
 // mostEvents bounds a queue. Events are rare, so only a hook that hangs fills

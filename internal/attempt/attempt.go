@@ -11,5 +11,8 @@ type key struct{}
 // repeats them.
 func Once(ctx context.Context) context.Context { return context.WithValue(ctx, key{}, true) }
 
+// IsKey reports whether key is that of the mark that [Once] leaves.
+func IsKey(k any) bool { return k == key{} }
+
 // IsOnce reports whether ctx comes from [Once].
 func IsOnce(ctx context.Context) bool { return ctx.Value(key{}) != nil }
