@@ -101,9 +101,6 @@ func (b *CircuitBreaker) gobreaker() *gobreaker.TwoStepCircuitBreaker[struct{}] 
 	return b.circuit
 }
 
-// state is the breaker's state as [Status] shows it.
-func (b *CircuitBreaker) state() string { return b.gobreaker().State().String() }
-
 // takeChanges returns the state changes since the last call.
 func (b *CircuitBreaker) takeChanges() []stateChange {
 	b.mu.Lock()

@@ -598,11 +598,20 @@ func (c *Cache) retryAfter(s *state, now instant.Time) time.Duration {
 	if f == nil || f.final || needsLogin(f.err) || mistake.Is(f.err) {
 		return 0
 	}
-	wait := f.until.Until(now)
-	if f.kind == sick {
-		wait = max(wait, c.outlook(s).trial.Until(now))
+	return c.pause(s, now)
+}
+
+// pause is how long the Source is left alone in state s when there is no valid
+// token.
+func (c *Cache) pause(s *state, now instant.Time) time.Duration {
+	f := s.failure
+	switch {
+	case f == nil:
+		return 0
+	case f.kind == sick:
+		return max(f.until.Until(now), c.outlook(s).trial.Until(now))
 	}
-	return wait
+	return f.until.Until(now)
 }
 
 // tellBreaker tells the hooks what became of the Breaker.

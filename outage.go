@@ -168,6 +168,20 @@ func (o *outage) wake() {
 	}
 }
 
+// state returns the breaker's state as [Status] shows it. gobreaker's would be
+// half-open as soon as it opened, for it does not know when a trial is due.
+func (o *outage) state() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	switch {
+	case !o.open():
+		return "closed"
+	case o.trial:
+		return "half-open"
+	}
+	return "open"
+}
+
 // outlook returns what callers should know of the endpoint.
 func (o *outage) outlook() outlook {
 	o.mu.Lock()

@@ -19,7 +19,7 @@ type Status struct {
 
 	// NextRefresh is when the next call to Token begins a refresh: now or
 	// earlier if one is due. Zero: never by itself, since the token does not
-	// expire.
+	// expire, or only a login can help.
 	NextRefresh time.Time
 
 	// LastError is how the last refresh failed. Nil: it succeeded, or there
@@ -51,15 +51,19 @@ func (c *Cache) Status() Status {
 	if s.entry != nil {
 		st.Expiry = s.entry.token.Expiry
 	}
-	switch f := s.failure; {
-	case f == nil && !st.Valid:
-		st.NextRefresh = now
-	case f == nil && !st.Expiry.IsZero():
+	switch f, o := s.failure, c.outlook(s); {
+	case st.Valid && st.Expiry.IsZero():
+		// never by itself
+	case st.Valid && f == nil:
 		st.NextRefresh = now.Add(time.Duration(s.entry.window.Wall - n.Wall))
-	case f != nil && st.Valid:
-		st.NextRefresh = now.Add(s.entry.window.Later(f.retry).Until(n))
-	case f != nil && !f.final:
-		st.NextRefresh = now.Add(max(f.until.Until(n), c.outlook(s).trial.Until(n)))
+	case st.Valid:
+		next := s.entry.window.Later(f.retry)
+		if f.kind == sick && o.open {
+			next = next.Later(o.trial)
+		}
+		st.NextRefresh = now.Add(next.Until(n))
+	case f == nil || !f.final:
+		st.NextRefresh = now.Add(c.pause(s, n))
 	}
 	if s.failure != nil {
 		st.LastError = c.failureError(s, n)
@@ -67,7 +71,7 @@ func (c *Cache) Status() Status {
 	if b, ok := c.Breaker.(*CircuitBreaker); c.Breaker == nil || ok && b != nil {
 		st.Breaker = "closed"
 		if b := c.circuit(); b != nil {
-			st.Breaker = b.state()
+			st.Breaker = b.outage.state()
 		}
 	}
 	return st
