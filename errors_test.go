@@ -11,6 +11,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"golang.org/x/oauth2"
+
 	"example.com/bearer"
 )
 
@@ -115,4 +117,78 @@ func TestTimeout(t *testing.T) {
 		}
 		time.Sleep(time.Minute) // until the refresh has ended
 	})
+}
+
+// A static token that has expired is not blamed on the clocks first: the Source
+// has to return a new one.
+func TestExpiredStaticToken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		expired := token("t", time.Hour)
+		time.Sleep(2 * time.Hour)
+		c := &bearer.Cache{Source: bearer.FromOAuth2(oauth2.StaticTokenSource(expired))}
+		_, err := c.Token(t.Context())
+		const want = "bearer: no token: the Source returned a token that expired 1h0m0s ago: it must return a new one each time; if it does, compare the clocks of this machine and the server"
+		if err == nil || err.Error() != want {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	})
+}
+
+// A dead login is one sentence that says what to do, and both errors that there
+// are to branch on.
+func TestDeadLogin(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := &bearer.Cache{Source: new(rotor)}
+		if err := c.Set(t.Context(), &bearer.Token{RefreshToken: "dead"}); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			_, err := c.Token(t.Context())
+			const want = `bearer: no token: oauth2: "invalid_grant"; the user has to log in again`
+			if err == nil || err.Error() != want || !errors.Is(err, bearer.ErrLoginRequired) {
+				t.Errorf("got %v, want %s", err, want)
+			}
+			if re := (*oauth2.RetrieveError)(nil); !errors.As(err, &re) || re.ErrorCode != "invalid_grant" {
+				t.Errorf("got %v, want the server's refusal in it", err)
+			}
+		}
+	})
+}
+
+// Other people's retry policies ask for Temporary: whether a later attempt may
+// succeed without anything else being changed.
+func TestTokenErrorTemporary(t *testing.T) {
+	for _, row := range []struct {
+		err  error
+		want bool
+	}{
+		{errDown, true},
+		{errRefusedConnection, true},
+		{context.DeadlineExceeded, true},
+		{refused(429, ""), true},
+		{refused(503, "invalid_grant"), true},
+		{bearer.ErrBreakerOpen, true},
+		{fmt.Errorf("%w after: %w", bearer.ErrBreakerOpen, refused(400, "invalid_client")), true},
+		{refused(401, "invalid_client"), false},
+		{refused(400, "user_is_locked"), false},
+		{bearer.ErrLoginRequired, false},
+		{fmt.Errorf("wrapped: %w", bearer.ErrLoginRequired), false},
+	} {
+		var err error = &url.Error{Op: "Get", URL: "https://api.test", Err: &bearer.TokenError{Err: row.err}}
+		var temporary interface{ Temporary() bool }
+		if !errors.As(err, &temporary) || temporary.Temporary() != row.want {
+			t.Errorf("%v: got Temporary %v, want %v", row.err, temporary.Temporary(), row.want)
+		}
+	}
+	for _, c := range []*bearer.Cache{
+		{},
+		{Source: bearer.SourceFunc(nil)},
+		{Source: &mint{}, Store: new(bearer.MemoryStore)}, // without a Key
+		{Source: bearer.SourceFunc(func(context.Context) (*bearer.Token, error) { return nil, nil })},
+	} {
+		_, err := c.Token(t.Context())
+		if te := (*bearer.TokenError)(nil); !errors.As(err, &te) || te.Temporary() || te.RetryAfter != 0 {
+			t.Errorf("got %v, want an error that is not temporary, and no time to come back", err)
+		}
+	}
 }

@@ -1,0 +1,331 @@
+package bearer
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// newStorage returns a storage over s, and what it reported to have failed.
+func newStorage(s Store) (*storage, func() []string) {
+	var mu sync.Mutex // guards failed
+	var failed []string
+	return &storage{
+			store: s, key: "k", writing: make(chan struct{}, 1),
+			failed: func(_ context.Context, op string, err error) {
+				mu.Lock()
+				defer mu.Unlock()
+				failed = append(failed, op+": "+err.Error())
+			},
+		}, func() []string {
+			mu.Lock()
+			defer mu.Unlock()
+			return slices.Clone(failed)
+		}
+}
+
+// put stores a token with access through a new session of s.
+func put(t *testing.T, s *storage, access string, replace bool) error {
+	t.Helper()
+	x, err := s.open(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer x.close()
+	if err := x.begin(t.Context()); err != nil {
+		return err
+	}
+	return x.put(t.Context(), &Token{AccessToken: access}, replace, func(error) {})
+}
+
+// load returns the access token in the Store, and what the look found.
+func load(t *testing.T, s *storage) (string, find) {
+	t.Helper()
+	f, err := s.load(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f.token == nil {
+		return "", f
+	}
+	return f.token.AccessToken, f
+}
+
+// G19, G23: what a look at the Store finds is judged by what this storage saw
+// there last, or wrote.
+func TestStorageTellsNews(t *testing.T) {
+	mine, _ := newStorage(new(MemoryStore))
+	theirs, _ := newStorage(mine.store)
+	check := func(when, access string, news, first, gone bool) {
+		t.Helper()
+		got, f := load(t, mine)
+		if got != access || f.news != news || f.first != first || f.gone != gone {
+			t.Errorf("%s: got %q, news %v, first %v, gone %v; want %q, %v, %v, %v", when, got, f.news, f.first, f.gone, access, news, first, gone)
+		}
+	}
+	check("an empty Store", "", true, true, false)
+	check("still empty", "", false, false, false)
+	_ = put(t, mine, "mine", true)
+	check("what it wrote itself", "mine", false, false, false)
+	_ = put(t, theirs, "theirs", true)
+	check("what another process wrote", "theirs", true, false, false)
+	check("once more", "theirs", false, false, false)
+	if err := put(t, theirs, "later", true); err != nil {
+		t.Fatal(err)
+	}
+	if err := put(t, mine, "overtaken", false); err != errChanged {
+		t.Errorf("a put over what it did not see: got %v, want errChanged", err)
+	}
+	check("after that", "later", true, false, false)
+	if err := put(t, mine, "successor", false); err != nil {
+		t.Errorf("a put over what it saw: got %v, want nil", err)
+	}
+	_ = theirs.store.Delete(t.Context(), "k")
+	check("deleted by another process", "", true, false, true)
+	check("still deleted", "", false, false, false)
+	if err := put(t, mine, "again", false); err != nil {
+		t.Errorf("a put into the emptied Store: got %v, want nil", err)
+	}
+	x, _ := mine.open(t.Context())
+	if err := x.begin(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := x.delete(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	x.close()
+	check("deleted by itself", "", false, false, false)
+}
+
+// A storage that has not read the Store yet takes what is there for what its
+// token replaces.
+func TestStoragePutBeforeAnyLook(t *testing.T) {
+	theirs, _ := newStorage(new(MemoryStore))
+	_ = put(t, theirs, "old", true)
+	mine, _ := newStorage(theirs.store)
+	if err := put(t, mine, "new", false); err != nil {
+		t.Errorf("got %v, want nil", err)
+	}
+	if got, _ := load(t, theirs); got != "new" {
+		t.Errorf("got %q in the Store, want new", got)
+	}
+}
+
+// A nil storage is no Store: everything works, and nothing is held.
+func TestNoStorage(t *testing.T) {
+	var s *storage
+	s.look(t.Context())
+	x, err := s.open(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, err := range []error{x.begin(t.Context()), x.put(t.Context(), &Token{AccessToken: "a"}, true, nil), x.delete(t.Context())} {
+		if err != nil {
+			t.Errorf("got %v, want nil", err)
+		}
+	}
+	x.end()
+	x.close()
+	if f, err := s.load(t.Context()); err != nil || f != (find{}) || s.lockable() {
+		t.Errorf("got %+v and %v, want nothing", f, err)
+	}
+}
+
+// scripted is a Locker whose operations are functions.
+type scripted struct {
+	MemoryStore
+	lock   func(ctx context.Context) (func() error, error)
+	get    func() error
+	put    func() error
+	delete func() error
+}
+
+func (s *scripted) Lock(ctx context.Context, key string) (func() error, error) {
+	if s.lock != nil {
+		return s.lock(ctx)
+	}
+	return s.MemoryStore.Lock(ctx, key)
+}
+
+func (s *scripted) Get(ctx context.Context, key string) ([]byte, error) {
+	if s.get != nil {
+		if err := s.get(); err != nil {
+			return nil, err
+		}
+	}
+	return s.MemoryStore.Get(ctx, key)
+}
+
+func (s *scripted) Put(ctx context.Context, key string, data []byte) error {
+	if s.put != nil {
+		if err := s.put(); err != nil {
+			return err
+		}
+	}
+	return s.MemoryStore.Put(ctx, key, data)
+}
+
+// G20: a wrapper round a Store that cannot be locked says errors.ErrUnsupported
+// itself, and is used without a lock. An error that only matches it, as ENOTSUP
+// of a file system does, is a failure.
+func TestStorageThatCannotBeLocked(t *testing.T) {
+	for _, row := range []struct {
+		err    error
+		fails  bool
+		shared bool
+	}{
+		{errors.ErrUnsupported, false, false},
+		{&wrapped{"ENOTSUP", errors.ErrUnsupported}, true, true},
+		{errTest, true, true},
+	} {
+		s, failed := newStorage(&scripted{lock: func(context.Context) (func() error, error) { return nil, row.err }})
+		x, err := s.open(t.Context())
+		if (err != nil) != row.fails || x.shared != row.shared {
+			t.Errorf("%v: got %v, shared %v; want a failure: %v, shared: %v", row.err, err, x.shared, row.fails, row.shared)
+		}
+		x.close()
+		if got := len(failed()); (got == 1) != row.fails {
+			t.Errorf("%v: got %q reported, want it: %v", row.err, failed(), row.fails)
+		}
+	}
+}
+
+// G13: an unlock that panics is reported, also when a goroutine does it after
+// a Put that hung.
+func TestUnlockThatPanics(t *testing.T) {
+	for _, hangs := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			store := &scripted{lock: func(context.Context) (func() error, error) { return func() error { panic("boom") }, nil }}
+			if hangs {
+				store.put = func() error { time.Sleep(time.Minute); return nil }
+			}
+			s, failed := newStorage(store)
+			if err := put(t, s, "a", true); (err == errPending) != hangs {
+				t.Errorf("got %v, want errPending: %v", err, hangs)
+			}
+			time.Sleep(time.Hour)
+			if got := failed(); len(got) == 0 || !strings.Contains(got[len(got)-1], "unlock: ") || !strings.Contains(got[len(got)-1], "panicked: boom") {
+				t.Errorf("got %q reported, want the panic", got)
+			}
+		})
+	}
+}
+
+// G19: a write that hangs keeps the lock and the right to write until it
+// returns, and its outcome is heard late; the session itself goes on.
+func TestHangingWriteKeepsTheLock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hang := make(chan struct{})
+		store := new(scripted)
+		store.put = func() error { <-hang; return errTest }
+		s, failed := newStorage(store)
+		x, err := s.open(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := x.begin(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		start := time.Now()
+		heard := make(chan error, 1)
+		if err := x.put(t.Context(), &Token{AccessToken: "a"}, true, func(err error) { heard <- err }); err != errPending || time.Since(start) != saveWait {
+			t.Errorf("got %v after %v, want errPending after %v", err, time.Since(start), saveWait)
+		}
+		if err := x.begin(t.Context()); err != errPending {
+			t.Errorf("another write of the session: got %v, want errPending", err)
+		}
+		x.end()
+		x.close()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		if _, err := s.open(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("another session: got %v, want no lock", err)
+		}
+		if len(heard) != 0 {
+			t.Error("the outcome was heard before there was one")
+		}
+		store.put = nil
+		close(hang)
+		if err := <-heard; err != errTest {
+			t.Errorf("got the late outcome %v, want the Store's error", err)
+		}
+		if err := put(t, s, "b", true); err != nil {
+			t.Errorf("afterwards: got %v, want nil", err)
+		}
+		if got := failed(); !slices.Contains(got, "put: test") {
+			t.Errorf("got %q reported, want the Put's failure", got)
+		}
+	})
+}
+
+// G19: a second write of one session waits for the first, not for the end of
+// the session.
+func TestSecondWriteOfASession(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := new(scripted)
+		store.put = func() error { time.Sleep(3 * time.Second); return nil }
+		s, _ := newStorage(store)
+		x, err := s.open(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer x.close()
+		heard := false
+		if err := x.begin(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if err := x.put(t.Context(), &Token{AccessToken: "a"}, true, func(error) { heard = true }); err != errPending {
+			t.Fatalf("got %v, want errPending", err)
+		}
+		store.put = nil
+		if err := x.begin(t.Context()); err != nil || !heard {
+			t.Fatalf("got %v, the first outcome heard: %v; want the right to write after it", err, heard)
+		}
+		if err := x.put(t.Context(), &Token{AccessToken: "b"}, false, func(error) {}); err != nil {
+			t.Errorf("got %v, want nil", err)
+		}
+		if got, _ := load(t, s); got != "b" {
+			t.Errorf("got %q in the Store, want b", got)
+		}
+	})
+}
+
+// A Get that was overtaken by a write of this storage says nothing.
+func TestOvertakenGet(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := new(scripted)
+		s, _ := newStorage(store)
+		_ = put(t, s, "old", true)
+		done := make(chan find)
+		store.get = func() error { time.Sleep(time.Second); return nil }
+		go func() {
+			f, _ := s.load(t.Context())
+			done <- f
+		}()
+		synctest.Wait()
+		store.get = nil
+		_ = put(t, s, "new", true)
+		if f := <-done; f != (find{}) {
+			t.Errorf("got %+v, want nothing", f)
+		}
+	})
+}
+
+// Without a key nothing is read or written.
+func TestStorageWithoutAKey(t *testing.T) {
+	s, _ := newStorage(new(MemoryStore))
+	s.key = ""
+	if _, err := s.load(t.Context()); err != errKey {
+		t.Errorf("load: got %v, want errKey", err)
+	}
+	x, err := s.open(t.Context())
+	if err != errKey {
+		t.Errorf("open: got %v, want errKey", err)
+	}
+	x.close()
+}
