@@ -145,13 +145,16 @@ func (c *Cache) Renew(ctx context.Context, rejected *Token) (*Token, error) {
 // renewFor is Renew for a token that host rejected.
 func (c *Cache) renewFor(ctx context.Context, rejected *entry, host string) (*entry, error) {
 	// Twice, because the refresh that was under way may have begun before the
-	// token was rejected, and have found it good.
+	// token was rejected, and have found it good, or before Delete.
 	for range 2 {
 		e, landed, err := c.beginRenewal(ctx, rejected, host)
 		if err != nil || landed == nil {
 			return e, err
 		}
 		n, err := c.wait(ctx, landed)
+		if overtaken(e, err) {
+			continue
+		}
 		if err != nil || !n.same(e) {
 			return n, err
 		}
@@ -361,12 +364,22 @@ func (s tokenSource) Token() (*Token, error) { return s.cache.Token(s.ctx) }
 // ended. It is not that of rejected, which host did not accept; either may be
 // empty.
 func (c *Cache) await(ctx context.Context, rejected *entry, host string) (*entry, error) {
-	e, landed, err := c.begin(ctx, rejected, host)
-	if landed == nil {
-		return e, err
+	for {
+		origin := c.load().entry
+		e, landed, err := c.begin(ctx, rejected, host)
+		if landed == nil {
+			return e, err
+		}
+		e, err = c.wait(ctx, landed)
+		if !overtaken(origin, err) {
+			return e, err
+		}
 	}
-	return c.wait(ctx, landed)
 }
+
+// overtaken reports whether a refresh failed with err because it had begun
+// before Delete, while its caller came after: origin was the entry then.
+func overtaken(origin *entry, err error) bool { return origin.deleted() && errors.Is(err, errDeleted) }
 
 // begin returns a valid token other than rejected, which another goroutine may
 // have put there just now, or else the refresh that will bring one, or the

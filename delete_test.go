@@ -139,6 +139,36 @@ func TestDeleteDuringARefresh(t *testing.T) {
 	}
 }
 
+// A caller that comes after Delete, while an older refresh is still under way,
+// is served as if there had been none.
+func TestTokenAfterDeleteDuringARefresh(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := &bearer.Cache{Source: &mint{lifetime: time.Hour, takes: 2 * time.Second}}
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			if got, err := c.Token(t.Context()); err == nil {
+				t.Errorf("the caller before Delete: got %q, want an error", got.AccessToken)
+			}
+		})
+		time.Sleep(time.Second)
+		if err := c.Delete(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		for _, get := range []func() (*bearer.Token, error){
+			func() (*bearer.Token, error) { return c.Token(t.Context()) },
+			func() (*bearer.Token, error) { return c.Renew(t.Context(), nil) },
+			func() (*bearer.Token, error) { return c.Renew(t.Context(), &bearer.Token{AccessToken: "older"}) },
+		} {
+			wg.Go(func() {
+				if got, err := get(); err != nil || got.AccessToken != "token-2" {
+					t.Errorf("a caller after Delete: got %v, want token-2", err)
+				}
+			})
+		}
+		wg.Wait()
+	})
+}
+
 // G23: nor does a renewal in the background that was only about to begin.
 func TestDeleteBeforeABackgroundRenewal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

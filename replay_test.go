@@ -294,12 +294,12 @@ func TestG4ReplayOnSockets(t *testing.T) {
 func TestG4FailedRefreshGivesTheResponseBack(t *testing.T) {
 	source := new(mint)
 	api := new(picky)
-	client := &http.Client{Transport: &bearer.Transport{Base: api, Source: bearer.SourceFunc(func(ctx context.Context) (*bearer.Token, error) {
+	client := &http.Client{Transport: &bearer.Transport{Base: api, Source: &bearer.Cache{RetryFor: -1, Source: bearer.SourceFunc(func(ctx context.Context) (*bearer.Token, error) {
 		if source.calls.Load() > 0 {
 			return nil, errors.New("token endpoint is down")
 		}
 		return source.Token(ctx)
-	})}}
+	})}}}
 	resp, err := client.Get(apiURL)
 	if err != nil || resp.StatusCode != http.StatusUnauthorized || readAll(t, resp) != "rejected" {
 		t.Errorf("got %v, %v, want the first 401, unread", resp, err)

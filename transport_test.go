@@ -204,7 +204,7 @@ func TestG1BodyIsClosedOnce(t *testing.T) {
 		req.Body.Close()
 		return nil, errors.New("connection reset")
 	})
-	noToken := bearer.SourceFunc(func(context.Context) (*bearer.Token, error) { return nil, errors.New("no") })
+	noToken := &bearer.Cache{RetryFor: -1, Source: bearer.SourceFunc(func(context.Context) (*bearer.Token, error) { return nil, errors.New("no") })}
 	large := strings.Repeat("x", 100)
 
 	for name, c := range map[string]struct {
