@@ -191,6 +191,30 @@ func TestRefusalWhileTheTokenIsValid(t *testing.T) {
 	}
 }
 
+// G18: nor does a caller that was told to get another token wait out a refusal
+// of the refresh token while the access token was valid.
+func TestInvalidateAfterARefusal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := askedBy(func(n int, refresh string) (*bearer.Token, error) {
+			if n == 1 {
+				return nil, refused(400, "invalid_grant")
+			}
+			return userToken("new", "r2", time.Hour), nil
+		})
+		c := &bearer.Cache{Source: a}
+		if err := c.Set(t.Context(), userToken("old", "r", time.Minute)); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(50 * time.Second)
+		old := mustToken(t, c)
+		synctest.Wait()
+		c.Invalidate(old)
+		if got, err := c.Token(t.Context()); err != nil || got.AccessToken != "new" || a.sent[1] != "r" {
+			t.Errorf("got %v after the refresh tokens %q, want a new token by the old one", err, a.sent)
+		}
+	})
+}
+
 // G17, G18: a breaker that lets nothing through proves nothing about the refresh
 // token: a first refusal is not taken for a second one because the endpoint is
 // down for others.

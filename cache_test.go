@@ -775,6 +775,39 @@ func TestFromOAuth2(t *testing.T) {
 	}
 }
 
+// G14: DefaultLifetime counts from when the token was obtained, also in the next
+// process: the Expiry is stored with it.
+func TestDefaultLifetimeAcrossRestarts(t *testing.T) {
+	for _, set := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			s := new(bearer.MemoryStore)
+			m := new(mint)
+			start := func() *bearer.Cache {
+				return &bearer.Cache{Source: m, Store: s, Key: "k", DefaultLifetime: time.Hour, RefreshBefore: -1}
+			}
+			if set {
+				m.calls.Add(1)
+				if err := start().Set(t.Context(), &bearer.Token{AccessToken: "token-1"}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for minute := range 60 { // a new process each minute
+				got, err := start().Token(t.Context())
+				if err != nil || got.AccessToken != "token-1" {
+					t.Fatalf("set %v, minute %d: got %v, want the stored token", set, minute, err)
+				}
+				if left := time.Until(got.Expiry); left != time.Hour-time.Duration(minute)*time.Minute {
+					t.Errorf("set %v, minute %d: got %v left, want an hour from the beginning", set, minute, left)
+				}
+				time.Sleep(time.Minute)
+			}
+			if got, err := start().Token(t.Context()); err != nil || got.AccessToken != "token-2" {
+				t.Errorf("set %v, after an hour: got %v, want a new token", set, err)
+			}
+		})
+	}
+}
+
 // A token without expiry lives for DefaultLifetime; without one, until it is
 // rejected.
 func TestDefaultLifetime(t *testing.T) {

@@ -14,7 +14,7 @@ import (
 // An endpoint is a Source behind its Breaker.
 type endpoint struct {
 	source  Source
-	foreign Breaker // asked first; nil if the Breaker is a CircuitBreaker
+	foreign Breaker // asked once for a refresh; nil if the Breaker is a CircuitBreaker
 	limits  limits
 	repeats bool // while callers wait
 
@@ -45,15 +45,6 @@ func (e *endpoint) ask(ctx context.Context, prev *Token, waiting func() bool, la
 	if v := reflect.ValueOf(e.source); v.Kind() == reflect.Pointer && v.IsNil() {
 		return nil, mistake.Errorf("Cache.Source is a nil %T: set it", e.source)
 	}
-	if e.foreign != nil {
-		done, refused := e.foreign.Allow()
-		if refused != nil {
-			return nil, &TokenError{Err: openError(refused, last), RetryAfter: shortestPause}
-		}
-		tell := once(ctx, done)
-		err = errGoexit // unless the loop ends
-		defer func() { tell(endpointFailure(err)) }()
-	}
 	patience := e.limits.retryFor // before the first failure, and from it on
 	var failed instant.Time
 	var asked time.Duration // the pause that the server asked for
@@ -80,6 +71,14 @@ func (e *endpoint) ask(ctx context.Context, prev *Token, waiting func() bool, la
 			leave(context.Canceled) // a turn that is not used says nothing
 			return nil, err
 		}
+		if n == 0 && e.foreign != nil {
+			tell, refused := e.admit(ctx, leave)
+			if refused != nil {
+				return nil, &TokenError{Err: openError(refused, last), RetryAfter: shortestPause}
+			}
+			err = errGoexit // unless the loop ends
+			defer func() { tell(endpointFailure(err)) }()
+		}
 		t, err = e.attempt(ctx, prev, leave)
 		if err == nil || kindOf(err) != sick {
 			return t, err
@@ -89,6 +88,23 @@ func (e *endpoint) ask(ctx context.Context, prev *Token, waiting func() bool, la
 			failed = instant.Now()
 		}
 	}
+}
+
+// admit asks the foreign Breaker, and gives the turn back unless it lets the
+// refresh through.
+func (e *endpoint) admit(ctx context.Context, leave func(error)) (tell func(error), err error) {
+	admitted := false
+	defer func() {
+		if !admitted {
+			leave(context.Canceled)
+		}
+	}()
+	done, err := e.foreign.Allow()
+	if err != nil {
+		return nil, err
+	}
+	admitted = true
+	return once(ctx, done), nil
 }
 
 // enter waits for this Cache's turn to ask, at most for patience.

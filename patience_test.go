@@ -215,8 +215,63 @@ func TestRefreshTimeoutShorterThanRetryFor(t *testing.T) {
 	})
 }
 
-// G17: a foreign Breaker sees one event for a refresh with all its repeats, and
-// one whose done panics when the refresh takes too long harms nothing.
+// G17: a foreign Breaker hears of requests only: not of callers that the pause
+// between two trials kept from asking.
+func TestForeignBreakerHearsOfRequestsOnly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := new(recorder)
+		a := askedBy(func(int, string) (*bearer.Token, error) { return nil, errDown })
+		c := &bearer.Cache{RetryFor: -1, Breaker: r, Source: a}
+		for range 1000 {
+			if _, err := c.Token(t.Context()); !errors.Is(err, errDown) || errors.Is(err, bearer.ErrBreakerOpen) {
+				t.Fatalf("got %v, want the failure", err)
+			}
+			time.Sleep(time.Millisecond)
+		}
+		if told, calls := len(r.outcomes()), a.calls(); told != calls || calls > 10 {
+			t.Errorf("the breaker was told of %d failures after %d requests, want as many, and few", told, calls)
+		}
+	})
+}
+
+// G13, G17: a foreign Breaker that panics, or refuses, keeps no trial to itself.
+func TestForeignBreakerThatPanicsInAllow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &fickle{}
+		down := true
+		c := &bearer.Cache{RetryFor: -1, Breaker: b, Source: bearer.SourceFunc(func(context.Context) (*bearer.Token, error) {
+			if down {
+				return nil, errDown
+			}
+			return token("t", time.Hour), nil
+		})}
+		for _, allow := range []func() error{nil, func() error { panic("boom") }, func() error { return errDisk }, nil} {
+			b.allow = allow
+			time.Sleep(time.Minute)
+			if _, err := c.Token(t.Context()); err == nil {
+				t.Fatal("got a token from an endpoint that is down")
+			}
+		}
+		down = false
+		time.Sleep(time.Minute)
+		mustToken(t, c)
+	})
+}
+
+// fickle is a Breaker whose Allow is a function.
+type fickle struct{ allow func() error }
+
+func (f *fickle) Allow() (func(error), error) {
+	if f.allow != nil {
+		if err := f.allow(); err != nil {
+			return nil, err
+		}
+	}
+	return func(error) {}, nil
+}
+
+// G13: a foreign Breaker whose done panics when the refresh takes too long harms
+// nothing.
 func TestForeignBreakerThatPanics(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &bearer.Cache{RefreshTimeout: time.Second, Breaker: panicking{}, Source: bearer.SourceFunc(func(context.Context) (*bearer.Token, error) {

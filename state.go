@@ -265,6 +265,11 @@ func (s state) reject(host string, now instant.Time) *state {
 	if s.futile.count(host, now) > 0 {
 		return &s
 	}
+	return s.invalidated()
+}
+
+// invalidated returns s with a token that is as good as expired.
+func (s state) invalidated() *state {
 	s.rejected = true
 	if f := s.failure; f != nil && f.spares(s.entry) {
 		// The refresh token was left alone for the sake of the access token.
@@ -272,12 +277,6 @@ func (s state) reject(host string, now instant.Time) *state {
 		again.until, again.retry = instant.Past, instant.Past
 		s.failure = &again
 	}
-	return s.scheduled()
-}
-
-// invalidated returns s with a token that is as good as expired.
-func (s state) invalidated() *state {
-	s.rejected = true
 	return s.scheduled()
 }
 
