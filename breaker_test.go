@@ -400,6 +400,7 @@ func TestBreakerWithoutATimeToComeBack(t *testing.T) {
 			}
 			time.Sleep(time.Millisecond)
 		}
+		synctest.Wait()
 		if told > 10 {
 			t.Errorf("got %d refreshes begun within a second, want 10", told)
 		}
