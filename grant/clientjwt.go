@@ -16,23 +16,46 @@ import (
 // public key. Each attempt has a new assertion, since a server may refuse one
 // that it has seen.
 type PrivateKeyJWT struct {
-	ID       string     // the client's id, required
-	Key      SigningKey // required
-	Audience string     // empty: Server.Issuer, or TokenURL if that is empty
+	ID string // the client's id, required
+
+	// Exactly one of Key and KeyFunc is set. KeyFunc is called for every
+	// attempt, so a rotated key needs no restart.
+	Key     SigningKey
+	KeyFunc func(context.Context) (SigningKey, error) `json:"-"`
+
+	Audience string // empty: Server.Issuer, or TokenURL if that is empty
 }
 
 // Authenticate implements [ClientAuth].
-func (p PrivateKeyJWT) Authenticate(_ context.Context, r *Request) error {
+func (p PrivateKeyJWT) Authenticate(ctx context.Context, r *Request) error {
 	id, err := clientID("PrivateKeyJWT", p.ID)
 	if err != nil {
 		return err
 	}
-	assertion, err := p.Key.sign(r.clientClaims(id, p.Audience))
+	key, err := p.key(ctx)
+	if err != nil {
+		return err
+	}
+	assertion, err := key.sign(r.clientClaims(id, p.Audience))
 	if err != nil {
 		return fmt.Errorf("PrivateKeyJWT.%w", err)
 	}
 	r.setAssertion(id, assertion)
 	return nil
+}
+
+func (p PrivateKeyJWT) key(ctx context.Context) (SigningKey, error) {
+	switch {
+	case p.KeyFunc == nil:
+		return p.Key, nil
+	case p.Key.Signer != nil:
+		return p.Key, mistake.New("PrivateKeyJWT.Key and PrivateKeyJWT.KeyFunc are both set; set one")
+	}
+	key, err := p.KeyFunc(ctx)
+	if err != nil {
+		return key, &fieldError{"PrivateKeyJWT.KeyFunc", err}
+	}
+	return key, nil
 }
 
 // ClientSecretJWT authenticates with an assertion that the client's secret
