@@ -1,0 +1,130 @@
+package config
+
+import (
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"reflect"
+
+	"example.com/bearer"
+)
+
+// Loader reads files. Its zero value works. Do not change its fields while it
+// is in use; its methods may be called concurrently.
+type Loader struct {
+	// Getenv returns an environment variable, "" if it is not set. Nil:
+	// [os.Getenv].
+	Getenv func(string) string
+
+	// Dir is what relative paths are relative to. Empty: the folder of the
+	// file; for Parse the working directory.
+	Dir string
+
+	// Base sends all requests: to APIs, to which it is the Base of the
+	// [bearer.Transport], and to authorization servers, to which it is the
+	// Transport of the [example.com/bearer/grant.Server]. A file that sets
+	// tls_config or proxy_url is at fault then. Nil: what each of them uses by
+	// itself.
+	Base http.RoundTripper
+
+	// Hooks are told what happens to each client's token. Nil: none.
+	Hooks *bearer.Hooks
+
+	// Logger logs the same, with the client's name as the attribute "client".
+	// Nil: nothing is logged.
+	Logger *slog.Logger
+
+	// Sources are the sources of tokens that a file may name, by source. Each
+	// is called once for each client that names it, when the set is opened. It
+	// must make no request. Nil: none.
+	Sources map[string]func(name string, c Client) (bearer.Source, error)
+
+	// Stores are the stores that a file may name, by store.name; see Sources.
+	Stores map[string]func(name string, c Client) (bearer.Store, error)
+}
+
+// Load reads a file with the zero [Loader].
+func Load(path string) (*Set, error) { return new(Loader).Load(path) }
+
+// Parse reads data with the zero [Loader].
+func Parse(data []byte) (*Set, error) { return new(Loader).Parse(data) }
+
+// Load opens the clients that a file declares, in YAML or JSON. It makes no
+// request. What is wrong with the file is an [*Error], which has all faults.
+func (l *Loader) Load(path string) (*Set, error) {
+	data, err := readLimited(path)
+	if err != nil {
+		return nil, err
+	}
+	dir := l.Dir
+	if dir == "" {
+		dir = filepath.Dir(path)
+	}
+	return l.open(data, path, dir)
+}
+
+// Parse is Load for data. Relative paths are relative to Dir.
+func (l *Loader) Parse(data []byte) (*Set, error) { return l.open(data, "config", l.Dir) }
+
+// readLimited reads a file, or as much of it as shows that it is too large.
+func readLimited(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data := make([]byte, 0, 64<<10)
+	buffer := make([]byte, 64<<10)
+	for len(data) <= maxSize {
+		n, err := f.Read(buffer)
+		data = append(data, buffer[:n]...)
+		if err != nil {
+			break // the end, or what the parser will say about half a file
+		}
+	}
+	return data, nil
+}
+
+func (l *Loader) open(data []byte, name, dir string) (*Set, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, err
+	}
+	d := &decoder{
+		faults: faults{file: name, secret: map[int]bool{}},
+		at:     map[string]place{}, keys: map[string]place{}, dir: dir, getenv: l.Getenv,
+	}
+	if d.getenv == nil {
+		d.getenv = os.Getenv
+	}
+	root := d.parse(data)
+	if root == nil {
+		return nil, d.err()
+	}
+	var file File
+	d.node(root, reflect.ValueOf(&file).Elem(), "", field{}, 0)
+	if len(file.Clients) == 0 && d.err() == nil {
+		d.add(place{}, "", "no client is declared; set clients", "")
+	}
+	k := &checker{decoder: d, file: &file, loader: l, clients: map[string]*declared{}}
+	k.providers()
+	for name, own := range file.Clients {
+		if own == nil {
+			continue // the decoder has said why
+		}
+		provider, found := k.provider(own.Provider)
+		c := &declared{own: *own, name: name, Client: own.withDefaults(provider, file.Defaults), lost: !found}
+		if own.Use != "" {
+			c.Client = *own
+		}
+		k.clients[name] = c
+	}
+	for _, name := range sorted(k.clients) {
+		k.check(k.clients[name])
+	}
+	if err := d.err(); err != nil {
+		return nil, err
+	}
+	return l.set(k)
+}

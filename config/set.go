@@ -1,0 +1,87 @@
+package config
+
+import (
+	"fmt"
+	"net/http"
+	"sort"
+	"strings"
+
+	"example.com/bearer"
+)
+
+// A Set is the clients that a file declares. Its methods may be called
+// concurrently. It needs no Close.
+type Set struct {
+	clients map[string]*client
+}
+
+// A client is a declared client, ready for use.
+type client struct {
+	declared Client
+	*supply
+	cache     *bearer.Cache
+	transport http.RoundTripper
+}
+
+// Names returns the names of the clients, in their order.
+func (s *Set) Names() []string {
+	names := make([]string, 0, len(s.clients))
+	for name := range s.clients {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	return names
+}
+
+// Client returns an http.Client whose requests carry the token of that client,
+// over [Set.Transport]. It may be changed: each call returns another one. The
+// error is about a name that is not declared.
+func (s *Set) Client(name string) (*http.Client, error) {
+	t, err := s.Transport(name)
+	if err != nil {
+		return nil, err
+	}
+	return &http.Client{Transport: t}, nil
+}
+
+// Transport returns the transport that authorizes requests with the token of
+// that client, for a client of your own. It is the same one each time, so its
+// fields must not be changed.
+func (s *Set) Transport(name string) (http.RoundTripper, error) {
+	c, err := s.client(name)
+	if err != nil {
+		return nil, err
+	}
+	return c.transport, nil
+}
+
+// Cache returns what holds the token of that client: clients that use another
+// one share it.
+func (s *Set) Cache(name string) (*bearer.Cache, error) {
+	c, err := s.client(name)
+	if err != nil {
+		return nil, err
+	}
+	return c.cache, nil
+}
+
+// Declaration returns what holds for that client: what it says itself, with
+// what its provider and the defaults say. Secrets in it do not print.
+func (s *Set) Declaration(name string) (Client, error) {
+	c, err := s.client(name)
+	if err != nil {
+		return Client{}, err
+	}
+	return c.declared, nil
+}
+
+func (s *Set) client(name string) (*client, error) {
+	if c := s.clients[name]; c != nil {
+		return c, nil
+	}
+	text := fmt.Sprintf("config: there is no client %q", printable(name))
+	if meant := nearest(name, s.Names()); meant != "" {
+		return nil, fmt.Errorf("%s; did you mean %s?", text, meant)
+	}
+	return nil, fmt.Errorf("%s; there are %s", text, strings.Join(s.Names(), ", "))
+}
