@@ -3,6 +3,7 @@ package config
 import (
 	"context"
 	"crypto/sha256"
+	"crypto/tls"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -219,19 +220,11 @@ func (b *builder) chained(ctx context.Context) (string, error) {
 
 // transport makes what authorizes the client's requests.
 func (m *maker) transport(c *client) http.RoundTripper {
-	t := &bearer.Transport{Source: c.cache, Base: m.loader.Base, InsecureAllowHTTP: is(c.declared.InsecureAllowHTTP, false)}
-	if t.Base == nil {
-		var own *http.Transport
-		if c.declared.TLSConfig != nil {
-			settings, _, _ := c.declared.TLSConfig.config()
-			own = network(settings, c.declared.ProxyURL)
-		} else {
-			own = network(nil, c.declared.ProxyURL)
-		}
-		if own != nil { // else a nil *http.Transport would be a Base
-			t.Base = own
-		}
+	base := m.base(c)
+	if c.dynamic() {
+		return &following{client: c, base: base}
 	}
+	t := &bearer.Transport{Source: c.cache, Base: base, InsecureAllowHTTP: is(c.declared.InsecureAllowHTTP, false)}
 	connection := func(name string) string { return c.declared.Connection[name] }
 	for _, host := range c.declared.Hosts {
 		filled, _ := fill(host, "connection", connection)
@@ -244,4 +237,19 @@ func (m *maker) transport(c *client) http.RoundTripper {
 		}
 	}
 	return t
+}
+
+// base returns what sends the client's requests, nil for the default.
+func (m *maker) base(c *client) http.RoundTripper {
+	if m.loader.Base != nil {
+		return m.loader.Base
+	}
+	var settings *tls.Config
+	if c.declared.TLSConfig != nil {
+		settings, _, _ = c.declared.TLSConfig.config() // it has been checked
+	}
+	if own := network(settings, c.declared.ProxyURL); own != nil { // else a nil *http.Transport would be a Base
+		return own
+	}
+	return nil
 }

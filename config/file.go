@@ -68,6 +68,7 @@ type Server struct {
 
 	GrantType     string   `json:"grant_type,omitzero" enum:"client_credentials,authorization_code,device_code,jwt_bearer,token_exchange" urn:"grant-type" jsonschema:"How tokens are obtained. URNs of registered grant types are accepted too. Empty: client_credentials."`
 	AuthMethod    string   `json:"auth_method,omitzero" enum:"client_secret_basic,client_secret_post,client_secret_jwt,private_key_jwt,tls_client_auth,self_signed_tls_client_auth,none" jsonschema:"How the client authenticates, by the registered names of RFC 7591 and 8414. Empty: private_key_jwt with a private_key, none without a secret, else client_secret_basic."`
+	RefreshAuth   string   `json:"refresh_auth_method,omitzero" enum:"client_secret_basic,client_secret_post,none" jsonschema:"How the client authenticates when it redeems a refresh token. Empty: as auth_method says."`
 	PublicClients *bool    `json:"public_clients,omitempty" jsonschema:"The server has public clients too: one without a secret authenticates by none, whatever auth_method says. Empty: false."`
 	BasicFormat   string   `json:"basic_format,omitzero" enum:"rfc6749,raw,secret_only" jsonschema:"How client_secret_basic writes the credentials: form-encoded first (rfc6749), as they are (raw), or the secret alone as the user name (secret_only). Empty: rfc6749."`
 	Scopes        []string `json:"scopes,omitempty" jsonschema:"The scopes to ask for. Empty: the server's default."`
@@ -78,6 +79,7 @@ type Server struct {
 	ExchangeParams  map[string]Secret `json:"exchange_params,omitempty" jsonschema:"Further parameters of the request that exchanges a code."`
 	RefreshParams   map[string]Secret `json:"refresh_params,omitempty" jsonschema:"Further parameters of the request that redeems a refresh token."`
 	RefreshScopes   *bool             `json:"refresh_scopes,omitempty" jsonschema:"Sends the scopes with a refresh. Empty: false."`
+	CodeParam       string            `json:"code_param,omitzero" jsonschema:"What a callback calls the code. Empty: code."`
 	PKCE            *bool             `json:"pkce,omitempty" jsonschema:"false leaves PKCE out, for a server that refuses it. Empty: true."`
 	IssuerInCall    *bool             `json:"issuer_in_callback,omitempty" jsonschema:"The server names itself in each callback (RFC 9207), and one without its name is refused. Empty: as discovered, else false."`
 	DefaultLifetime Duration          `json:"default_lifetime,omitzero" jsonschema:"The lifetime of tokens of which the server does not say how long they live. Empty: they are used until they are rejected."`

@@ -1,10 +1,13 @@
 package config
 
 import (
+	"context"
 	"fmt"
 	"net/http"
+	"net/url"
 	"sort"
 	"strings"
+	"sync"
 
 	"example.com/bearer"
 )
@@ -21,6 +24,9 @@ type client struct {
 	*supply
 	cache     *bearer.Cache
 	transport http.RoundTripper
+
+	mu      sync.Mutex // guards lacking
+	lacking string     // the access token whose answer, though new, lacked what base_url needs
 }
 
 // Names returns the names of the clients, in their order.
@@ -73,6 +79,23 @@ func (s *Set) Declaration(name string) (Client, error) {
 		return Client{}, err
 	}
 	return c.declared, nil
+}
+
+// BaseURL returns the base_url of that client, nil if it has none. If the
+// server's answers say where the API is, it obtains a token, or waits for one
+// until ctx ends.
+func (s *Set) BaseURL(ctx context.Context, name string) (*url.URL, error) {
+	c, err := s.client(name)
+	if err != nil || c.declared.BaseURL == "" {
+		return nil, err
+	}
+	answer := func(string) string { return "" }
+	if c.dynamic() {
+		if answer, err = c.answer(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return c.base(answer)
 }
 
 func (s *Set) client(name string) (*client, error) {

@@ -3,6 +3,7 @@ package config
 import (
 	"context"
 	"crypto/tls"
+	"net/http"
 	"net/url"
 
 	"golang.org/x/oauth2"
@@ -28,6 +29,21 @@ func (b *builder) server() grant.Server {
 		RevokeURL: b.url(b.RevokeURL), DeviceAuthURL: b.url(b.DeviceAuthURL),
 		IssuerInCallback:  is(b.IssuerInCall, false) && b.Issuer != "",
 		InsecureAllowHTTP: is(b.InsecureAllowHTTP, false),
+		RefreshURL:        b.url(b.RefreshURL), ScopeSeparator: b.ScopeSeparator, CodeParam: b.CodeParam,
+	}
+	if r := b.TokenRequest; r != nil {
+		s.JSON, s.Timeout = r.Body == "json", duration(r.Timeout)
+		s.Requests = grant.RequestDialect{Rename: r.Rename, Query: r.Body == "query", Get: r.Method == "GET", Header: http.Header{}}
+		for name, value := range r.Headers {
+			s.Requests.Header.Set(name, string(value))
+		}
+	}
+	if a := b.TokenResponse; a != nil {
+		s.Answers = grant.AnswerDialect{
+			AccessToken: a.AccessToken, RefreshToken: a.RefreshToken, TokenType: a.TokenType, Scope: a.Scope,
+			ExpiresIn: a.ExpiresIn, ExpiresAt: a.ExpiresAt,
+			Milliseconds: is(a.Milliseconds, false), JWTExpiry: is(a.JWTExpiry, false),
+		}
 	}
 	switch {
 	case b.loader.Base != nil:
@@ -57,9 +73,11 @@ func (b *builder) mutualTLS() bool {
 }
 
 // auth returns how the client authenticates.
-func (b *builder) auth() grant.ClientAuth {
+func (b *builder) auth() grant.ClientAuth { return b.authBy(b.authMethod()) }
+
+func (b *builder) authBy(method string) grant.ClientAuth {
 	secret, ask := b.secret(b.clientSecret())
-	switch b.authMethod() {
+	switch method {
 	case "client_secret_post":
 		return grant.Post{ID: b.ClientID, Secret: secret, SecretFunc: ask}
 	case "client_secret_jwt":
@@ -75,7 +93,7 @@ func (b *builder) auth() grant.ClientAuth {
 	case "none":
 		return grant.None{ID: b.ClientID}
 	}
-	return grant.Basic{ID: b.ClientID, Secret: secret, SecretFunc: ask, Raw: b.BasicFormat == "raw"}
+	return grant.Basic{ID: b.ClientID, Secret: secret, SecretFunc: ask, Raw: b.BasicFormat == "raw", SecretOnly: b.BasicFormat == "secret_only"}
 }
 
 // secret returns a secret as grant takes it: as it is, or as a func that asks
@@ -132,8 +150,12 @@ func (b *builder) source(s grant.Server) bearer.Source {
 }
 
 func (b *builder) authorizationCode(s grant.Server) grant.AuthorizationCode {
+	var again grant.ClientAuth
+	if b.RefreshAuth != "" {
+		again = b.authBy(b.RefreshAuth)
+	}
 	return grant.AuthorizationCode{
-		Server: s, ClientID: b.ClientID, Auth: b.auth(), RedirectURL: string(b.RedirectURL),
+		Server: s, ClientID: b.ClientID, Auth: b.auth(), RefreshAuth: again, RedirectURL: string(b.RedirectURL),
 		Scopes: b.Scopes, Audience: b.Audience, Resource: b.Resource,
 		Params:         shown(b.AuthParams),
 		ExchangeParams: values(b.EndpointParams, b.ExchangeParams),

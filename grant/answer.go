@@ -166,10 +166,11 @@ func (a *answer) token(types ...string) (*oauth2.Token, error) {
 	if err != nil {
 		return nil, a.error(err.Error() + " where a token was expected")
 	}
+	m = a.Server.Answers.translate(m)
 	if raw := string(m["scope"]); (raw == "" || raw == "null") && a.Params.Has("scope") {
 		m["scope"], _ = json.Marshal(a.Params.Get("scope")) // granted as requested, RFC 6749 section 5.1
 	}
-	t, err := m.token(a.sent, types)
+	t, err := m.token(a.sent, types, a.Server.Answers)
 	if err != nil {
 		return nil, a.error(err.Error())
 	}
@@ -180,7 +181,7 @@ func (a *answer) token(types ...string) (*oauth2.Token, error) {
 // become its extras.
 var known = []string{"access_token", "token_type", "refresh_token", "expires_in"}
 
-func (m members) token(sent time.Time, types []string) (*oauth2.Token, error) {
+func (m members) token(sent time.Time, types []string, dialect AnswerDialect) (*oauth2.Token, error) {
 	access, err := m.text("access_token")
 	if err == nil {
 		err = checkAccessToken(access)
@@ -196,15 +197,14 @@ func (m members) token(sent time.Time, types []string) (*oauth2.Token, error) {
 	if err != nil {
 		return nil, err
 	}
-	lifetime, err := m.lifetime("expires_in")
+	// With the reading of the monotonic clock, so that a change of the wall
+	// clock can be noticed.
+	expiry, err := dialect.expiry(m, access, sent)
 	if err != nil {
 		return nil, err
 	}
-	t := &oauth2.Token{AccessToken: access, TokenType: kind, RefreshToken: refresh}
-	if lifetime > 0 {
-		// With the reading of the monotonic clock, so that a change of the wall
-		// clock can be noticed.
-		t.Expiry = sent.Add(lifetime)
+	t := &oauth2.Token{AccessToken: access, TokenType: kind, RefreshToken: refresh, Expiry: expiry}
+	if lifetime := expiry.Sub(sent); lifetime > 0 {
 		t.ExpiresIn = int64(lifetime / time.Second)
 	}
 	if extra := m.extra(); len(extra) > 0 {

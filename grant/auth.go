@@ -69,6 +69,10 @@ type Basic struct {
 	NoSecret   bool
 
 	Raw bool // do not form-encode, for servers that do not decode
+
+	// SecretOnly sends the secret as the user name, with an empty password, as
+	// some servers want an API key. It implies Raw.
+	SecretOnly bool
 }
 
 // Authenticate implements [ClientAuth].
@@ -81,10 +85,13 @@ func (b Basic) Authenticate(ctx context.Context, r *Request) error {
 	if err != nil {
 		return err
 	}
-	if !b.Raw {
-		id, secret = url.QueryEscape(id), url.QueryEscape(secret)
-	} else if strings.Contains(id, ":") {
+	switch {
+	case b.SecretOnly:
+		id, secret = secret, ""
+	case b.Raw && strings.Contains(id, ":"):
 		return mistake.New("Basic.ID has a colon, which cannot be sent with Raw (RFC 7617 section 2)")
+	case !b.Raw:
+		id, secret = url.QueryEscape(id), url.QueryEscape(secret)
 	}
 	basic := http.Request{Header: r.Header}
 	basic.SetBasicAuth(id, secret)

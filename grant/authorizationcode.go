@@ -27,6 +27,10 @@ type AuthorizationCode struct {
 	ClientID string     // empty: the ID of Auth
 	Auth     ClientAuth // nil: None, for a public client
 
+	// RefreshAuth authenticates the client in Refresh, for servers that want
+	// another way there. Nil: Auth.
+	RefreshAuth ClientAuth
+
 	// RedirectURL is where the browser comes back to, exactly as it is
 	// registered. It is required for a login.
 	RedirectURL string
@@ -100,6 +104,7 @@ func (a AuthorizationCode) AuthCodeURL(ctx context.Context, state, verifier stri
 		query.Set("code_challenge", oauth2.S256ChallengeFromVerifier(verifier))
 		query.Set("code_challenge_method", "S256")
 	}
+	query = a.Server.onTheWire(query)
 	// Spaces as %20: some servers take the plus sign of forms literally.
 	u.RawQuery = strings.ReplaceAll(query.Encode(), "+", "%20")
 	return u.String(), nil
@@ -152,6 +157,9 @@ func (a AuthorizationCode) Refresh(ctx context.Context, prev *oauth2.Token) (*oa
 	_, auth, err := a.client()
 	if err != nil {
 		return nil, err
+	}
+	if a.RefreshAuth != nil {
+		auth = a.RefreshAuth
 	}
 	return a.Server.refresh(ctx, auth, prev, a.forRefresh(prev))
 }

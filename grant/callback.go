@@ -1,6 +1,7 @@
 package grant
 
 import (
+	"cmp"
 	"crypto/subtle"
 	"errors"
 	"fmt"
@@ -40,7 +41,7 @@ func (a AuthorizationCode) Callback(query url.Values, state string) (code string
 		}
 		return "", meaning(e, "access_denied", "the user declined, ask again only when the user wants to", ErrAccessDenied)
 	}
-	if code = query.Get("code"); code == "" {
+	if code = query.Get(cmp.Or(a.Server.CodeParam, "code")); code == "" {
 		return "", errors.New("grant: the callback has neither a code nor an error; check that Server.AuthURL is the authorization endpoint, and start again")
 	}
 	return code, nil

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/hashicorp/go-retryablehttp"
@@ -87,8 +88,11 @@ func (c call) do(ctx context.Context) (*answer, error) {
 	if err := cmp.Or(nilInside("Auth", c.auth), nilInside("Server.Transport", c.server.Transport)); err != nil {
 		return nil, fmt.Errorf("grant: %w", err)
 	}
+	if c.server.JSON && c.inQuery() {
+		return nil, mistake.New("grant: Server.JSON and Server.Requests.Query are both set; set one")
+	}
 	method := http.MethodPost
-	if c.params == nil {
+	if c.params == nil || c.server.Requests.Get {
 		method = http.MethodGet
 	}
 	req, err := retryablehttp.NewRequestWithContext(ctx, method, u.String(), nil)
@@ -107,7 +111,7 @@ func (c call) do(ctx context.Context) (*answer, error) {
 	if err := x.prepare(req.Request); err != nil {
 		return nil, err
 	}
-	if c.params != nil {
+	if c.params != nil && !c.inQuery() {
 		if err := req.SetBody(retryablehttp.ReaderFunc(x.body)); err != nil {
 			return nil, fmt.Errorf("grant: %w", err)
 		}
@@ -126,6 +130,11 @@ func (c call) do(ctx context.Context) (*answer, error) {
 	return x.got, nil // checkRetry has read and closed the body
 }
 
+// inQuery reports whether the parameters go in the URL.
+func (c call) inQuery() bool {
+	return c.params != nil && (c.server.Requests.Query || c.server.Requests.Get)
+}
+
 // prepare makes a new attempt: parameters, credentials, body, trace. It runs
 // before each attempt, so that each assertion has its own jti and a rotated
 // secret is read again.
@@ -135,22 +144,44 @@ func (x *exchange) prepare(req *http.Request) error {
 	header := http.Header{"Accept": {"application/json"}}
 	x.request = &Request{Server: x.server, URL: x.url, Header: header, Params: maps.Clone(x.params)}
 	if x.params != nil {
+		for name, values := range x.server.Requests.Header {
+			header[http.CanonicalHeaderKey(name)] = slices.Clone(values)
+		}
 		if err := x.auth.Authenticate(x.ctx, x.request); err != nil {
 			x.unauthenticated = true
 			return fmt.Errorf("grant: %w", err)
 		}
-		if x.server.JSON {
+		wire := x.server.onTheWire(x.request.Params)
+		switch {
+		case x.inQuery():
+			if err := x.setQuery(req, wire); err != nil {
+				return err
+			}
+		case x.server.JSON:
 			header.Set("Content-Type", "application/json")
-			x.payload = jsonBody(x.request.Params)
-		} else {
+			x.payload = jsonBody(wire)
+		default:
 			header.Set("Content-Type", "application/x-www-form-urlencoded")
-			x.payload = []byte(x.request.Params.Encode())
+			x.payload = []byte(wire.Encode())
 		}
 		req.ContentLength = int64(len(x.payload))
 	}
 	req.Header = header
 	*req = *req.WithContext(httptrace.WithClientTrace(x.ctx, x.conn.trace()))
 	x.sent = time.Now()
+	return nil
+}
+
+// setQuery adds the parameters of this attempt to the endpoint's own.
+func (x *exchange) setQuery(req *http.Request, params url.Values) error {
+	u, err := url.Parse(x.url)
+	if err != nil {
+		return fmt.Errorf("grant: %s cannot be parsed as a URL", x.field)
+	}
+	query := u.Query()
+	maps.Copy(query, params)
+	u.RawQuery = query.Encode()
+	req.URL = u
 	return nil
 }
 

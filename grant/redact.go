@@ -53,7 +53,10 @@ func (r *Request) secrets() []string {
 			scheme, credential, _ := strings.Cut(value, " ")
 			secrets = append(secrets, value, credential)
 			if pair, err := base64.StdEncoding.DecodeString(credential); err == nil && strings.EqualFold(scheme, "Basic") {
-				_, secret, _ := strings.Cut(string(pair), ":")
+				user, secret, _ := strings.Cut(string(pair), ":")
+				if secret == "" { // Basic.SecretOnly
+					secret = user
+				}
 				decoded, _ := url.QueryUnescape(secret)
 				secrets = append(secrets, secret, decoded)
 			}

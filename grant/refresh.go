@@ -12,7 +12,12 @@ import (
 // redeem asks the token endpoint for a token. once names what the request
 // spends, "" if it may be repeated.
 func (s Server) redeem(ctx context.Context, auth ClientAuth, params url.Values, once string) (*oauth2.Token, error) {
-	a, err := call{server: s, auth: auth, field: "Server.TokenURL", url: s.TokenURL, params: params, once: once}.do(ctx)
+	return s.redeemAt(ctx, auth, "Server.TokenURL", s.TokenURL, params, once)
+}
+
+// redeemAt is redeem at the endpoint that the named field holds.
+func (s Server) redeemAt(ctx context.Context, auth ClientAuth, field, endpoint string, params url.Values, once string) (*oauth2.Token, error) {
+	a, err := call{server: s, auth: auth, field: field, url: endpoint, params: params, once: once}.do(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -33,7 +38,11 @@ func (s Server) refresh(ctx context.Context, auth ClientAuth, prev *oauth2.Token
 		return nil, err
 	}
 	params.Set("refresh_token", prev.RefreshToken)
-	token, err := s.redeem(ctx, auth, params, "refresh token")
+	field, endpoint := "Server.TokenURL", s.TokenURL
+	if s.RefreshURL != "" {
+		field, endpoint = "Server.RefreshURL", s.RefreshURL
+	}
+	token, err := s.redeemAt(ctx, auth, field, endpoint, params, "refresh token")
 	if err != nil {
 		return nil, meaning(err, "invalid_grant",
 			"the refresh token has expired, was revoked, or was used before; the user has to log in again",

@@ -20,6 +20,7 @@ type Server struct {
 	TokenURL      string // the token endpoint (section 3.2)
 	RevokeURL     string // the revocation endpoint (RFC 7009)
 	DeviceAuthURL string // the device authorization endpoint (RFC 8628 section 3.1)
+	RefreshURL    string // where refresh tokens are redeemed; empty: TokenURL
 
 	// MTLSAliases are the endpoints for clients that authenticate by mutual
 	// TLS, if they are different (RFC 8705 section 5). Only [TLS] uses them,
@@ -34,6 +35,17 @@ type Server struct {
 	// JSON sends parameters as a JSON object instead of a form, for servers
 	// that want that.
 	JSON bool
+
+	// ScopeSeparator stands between scopes. Empty: a space (RFC 6749 section
+	// 3.3).
+	ScopeSeparator string
+
+	// CodeParam is what a callback calls the authorization code. Empty: code.
+	CodeParam string
+
+	// Requests and Answers are how the server differs from RFC 6749 otherwise.
+	Requests RequestDialect
+	Answers  AnswerDialect
 
 	// Transport carries the requests. Nil is a transport of this package,
 	// shared by all servers, which sends a request that can be spent once, such

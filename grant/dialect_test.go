@@ -1,0 +1,112 @@
+package grant
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"golang.org/x/oauth2"
+)
+
+// A dialect that contradicts itself, or an answer that is not as the dialect
+// says, is an error that names the field or the path.
+func TestDialectErrors(t *testing.T) {
+	for _, c := range []struct {
+		change func(*Server)
+		answer string
+		want   string
+	}{
+		{func(s *Server) { s.JSON, s.Requests.Query = true, true }, good, "Server.JSON and Server.Requests.Query are both set"},
+		{func(s *Server) { s.Answers.AccessToken = "data.token" }, good, "access_token is missing"},
+		{func(s *Server) { s.Answers.AccessToken = "data.token" }, `{"access_token":"t","data":"x"}`, "access_token is missing"},
+		{func(s *Server) { s.Answers.ExpiresAt = "at" }, `{"access_token":"t","at":"soon"}`, "at is neither a Unix time nor one by RFC 3339"},
+		{func(s *Server) { s.Answers.ExpiresIn = "ttl" }, `{"access_token":"t","ttl":"soon"}`, "expires_in is not a number of seconds"},
+	} {
+		s, _ := serve(t, always(200, c.answer))
+		c.change(&s)
+		_, err := ClientCredentials{Server: s, Auth: basic}.Token(t.Context())
+		wantText(t, err, c.want)
+	}
+}
+
+// A time of expiry that is far away, or over, is taken as such and does not
+// overflow.
+func TestTimesOfExpiry(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for answer, want := range map[string]time.Duration{
+			`{"access_token":"t","at":9e99}`:                   maxLifetime,
+			`{"access_token":"t","at":-5}`:                     -time.Since(time.Unix(0, 0)),
+			`{"access_token":"t","at":null}`:                   0,
+			`{"access_token":"t","at":"2000-01-01T00:10:00Z"}`: 10 * time.Minute,
+		} {
+			s, _ := serve(t, always(200, answer))
+			s.Answers.ExpiresAt = "at"
+			token, err := ClientCredentials{Server: s, Auth: basic}.Token(t.Context())
+			if err != nil {
+				t.Fatalf("%s: %v", answer, err)
+			}
+			got := time.Duration(0)
+			if !token.Expiry.IsZero() {
+				got = time.Until(token.Expiry)
+			}
+			if got.Round(time.Second) != want.Round(time.Second) {
+				t.Errorf("%s: got a lifetime of %v, want %v", answer, got, want)
+			}
+		}
+	})
+}
+
+// G15: secrets in the query, in further headers, under other names or as a user
+// name are not repeated in an error.
+func TestDialectsDoNotShowSecrets(t *testing.T) {
+	const canary = "canary-0123456789"
+	for name, c := range map[string]struct {
+		change func(*Server)
+		auth   ClientAuth
+	}{
+		"query":       {func(s *Server) { s.Requests.Query = true }, Post{ID: "id", Secret: canary}},
+		"get":         {func(s *Server) { s.Requests.Get = true }, Post{ID: "id", Secret: canary}},
+		"header":      {func(s *Server) { s.Requests.Header = http.Header{"x-key": {canary}} }, basic},
+		"rename":      {func(s *Server) { s.Requests.Rename = map[string]string{"client_secret": "scope"} }, Post{ID: "id", Secret: canary}},
+		"secret only": {func(*Server) {}, Basic{ID: "id", Secret: canary, SecretOnly: true}},
+	} {
+		s, _ := serve(t, func(_ int, r *http.Request, form url.Values) (*http.Response, error) {
+			user, _, _ := r.BasicAuth()
+			if !strings.Contains(r.URL.RawQuery+form.Encode()+r.Header.Get("X-Key")+user, canary) {
+				t.Errorf("%s: the secret was not sent where it should be", name)
+			}
+			return reply(400, `{"error":"invalid_request","error_description":"bad `+canary+`"}`), nil
+		})
+		c.change(&s)
+		if _, err := (ClientCredentials{Server: s, Auth: c.auth}).Token(t.Context()); err == nil || strings.Contains(err.Error(), canary) {
+			t.Errorf("%s: got %v, want an error without the secret", name, err)
+		}
+		s, _ = serve(t, func(_ int, r *http.Request, _ url.Values) (*http.Response, error) {
+			return nil, errors.New("cannot send to " + r.URL.String() + " with " + canary)
+		})
+		c.change(&s)
+		s.Retries = -1
+		if _, err := (ClientCredentials{Server: s, Auth: c.auth}).Token(t.Context()); err == nil || strings.Contains(err.Error(), canary) {
+			t.Errorf("%s, lost: got %v, want an error without the secret", name, err)
+		}
+	}
+}
+
+// RefreshURL and RefreshAuth hold for a refresh alone, and an error there names
+// the field.
+func TestRefreshElsewhere(t *testing.T) {
+	s, _ := serve(t, func(_ int, r *http.Request, form url.Values) (*http.Response, error) {
+		if r.URL.Path != "/renew" || form.Get("client_id") != "id" || form.Has("client_secret") || r.Header.Get("Authorization") != "" {
+			t.Errorf("got %s with %v, want /renew with the id alone", r.URL, form)
+		}
+		return reply(404, "<html>"), nil
+	})
+	s.RefreshURL = "https://auth.test/renew"
+	a := AuthorizationCode{Server: s, Auth: Post{ID: "id", Secret: "s3cret"}, RefreshAuth: None{ID: "id"}}
+	_, err := a.Refresh(t.Context(), &oauth2.Token{RefreshToken: "r"})
+	wantText(t, err, "Server.RefreshURL", "/renew")
+}
