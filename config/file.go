@@ -2,6 +2,7 @@ package config
 
 // File is what a file declares.
 type File struct {
+	Schema    string             `json:"$schema,omitzero" jsonschema:"The JSON Schema of the file, for editors. It is not read."`
 	Defaults  Client             `json:"defaults,omitzero" jsonschema:"What holds for all clients that do not say otherwise."`
 	Clients   map[string]*Client `json:"clients,omitempty" jsonschema:"The clients by name. A name has letters, digits, - and _."`
 	Providers map[string]*Server `json:"providers,omitempty" jsonschema:"Authorization servers by name, for the provider of a client. They come before the built-in ones of the same name."`
