@@ -171,19 +171,12 @@ func (m *maker) newSupply(name string, d *declared) *supply {
 		b.chain = m.chain(d.Chain)
 	}
 	server := b.server()
-	o := &supply{source: b.source(server), builder: b}
+	s := &supply{builder: b}
 	if server.Issuer != "" {
-		o.server = newDiscovery(server)
+		s.server = newDiscovery(server)
 	}
-	if server.TokenURL == "" {
-		found := discovered{o.server, b.ClientID, b.source}
-		if _, ok := o.source.(bearer.Refresher); ok {
-			o.source = discoveredRefresher{found}
-		} else {
-			o.source = found
-		}
-	}
-	return o
+	s.source = b.newSource(server, s.server)
+	return s
 }
 
 // chain returns what obtains the token of another client. It comes from that

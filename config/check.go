@@ -52,15 +52,24 @@ func (k *checker) wrong(c *declared, key, text string) {
 // fault, or that was misspelt, is there; so is one of its other forms.
 func (k *checker) missing(c *declared, key, why string) {
 	name := join("clients", c.name)
+	if k.unclear[name] {
+		return
+	}
 	stem := strings.TrimSuffix(key, "_file")
-	for _, within := range []string{name, join(name, "oauth2"), join("providers", c.Provider), "defaults"} {
-		for _, form := range []string{stem, stem + "_file", stem + "_command"} {
-			if _, ok := k.keys[join(within, form)]; ok {
-				return
-			}
-		}
+	if k.present(c, stem) || k.present(c, stem+"_file") || k.present(c, stem+"_command") {
+		return
 	}
 	k.add(k.keys[name], name, key+" is missing"+why, "")
+}
+
+// present reports whether a setting is in the file, whatever its value.
+func (k *checker) present(c *declared, key string) bool {
+	for _, within := range []string{join("clients", c.name), join("clients", c.name+".oauth2"), join("providers", c.Provider), "defaults"} {
+		if _, ok := k.keys[join(within, key)]; ok {
+			return true
+		}
+	}
+	return false
 }
 
 // own lists which settings may stand beside use, and beside oauth2.
@@ -194,10 +203,14 @@ func (k *checker) authentication(c *declared) {
 		k.missing(c, "client_id", "; set it")
 	}
 	secret, key := c.clientSecret(), c.privateKey()
+	public := ""
+	if c.grantType() != "client_credentials" {
+		public = ", or auth_method: none for a public client"
+	}
 	switch method {
 	case "client_secret_basic", "client_secret_post", "client_secret_jwt":
 		if !secret.set() {
-			k.missing(c, "client_secret", ", which auth_method "+method+" needs; set it, client_secret_file or client_secret_command, or auth_method: none for a public client")
+			k.missing(c, "client_secret", ", which auth_method "+method+" needs; set it, client_secret_file or client_secret_command"+public)
 		}
 	case "private_key_jwt":
 		if !key.set() {
@@ -386,7 +399,7 @@ func (k *checker) parts(c *declared) {
 		switch {
 		case c.Store.Name != "" && k.loader.Stores[c.Store.Name] == nil:
 			k.wrong(c, "store.name", k.notThere(c.Store.Name, "a store of this program", sorted(k.loader.Stores)))
-		case c.Store.Name == "" && c.Store.Dir == "":
+		case c.Store.Name == "" && c.Store.Dir == "" && !k.present(c, "store.dir") && !k.present(c, "store.name"):
 			k.wrong(c, "store", "this does not say where; set dir")
 		}
 	}
@@ -428,19 +441,22 @@ func (k *checker) readable(c *declared, key string, path Path) bool {
 	if path == "" {
 		return true
 	}
-	f, err := os.Open(string(path))
-	if err != nil {
-		text := "this file cannot be read; check its permissions"
-		if os.IsNotExist(err) {
-			text = "there is no such file; make it, or correct the path, which is relative to the folder of this file"
+	info, err := os.Stat(string(path))
+	if err == nil && info.Mode().IsRegular() { // else opening it may wait for a writer
+		var f *os.File
+		if f, err = os.Open(string(path)); err == nil {
+			f.Close()
 		}
-		k.wrong(c, key, text)
-		return false
 	}
-	defer f.Close()
-	if info, err := f.Stat(); err == nil && info.IsDir() {
+	switch {
+	case os.IsNotExist(err):
+		k.wrong(c, key, "there is no such file; make it, or correct the path, which is relative to the folder of this file")
+	case err != nil:
+		k.wrong(c, key, "this file cannot be read; check its permissions")
+	case info.IsDir():
 		k.wrong(c, key, "this is a folder; name a file")
-		return false
+	default:
+		return true
 	}
-	return true
+	return false
 }

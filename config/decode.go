@@ -20,11 +20,17 @@ import (
 // fields, and notes where everything stands.
 type decoder struct {
 	faults
-	at     map[string]place // of each value, by its path
-	keys   map[string]place // of each key
-	dir    string           // what relative paths are relative to
-	getenv func(string) string
-	nodes  int // visited so far
+	at   map[string]place // of each value, by its path
+	keys map[string]place // of each key
+	// unclear has the paths of maps that may say more than was understood.
+	unclear map[string]bool
+	dir     string // what relative paths are relative to
+	getenv  func(string) string
+	nodes   int // visited so far
+	// exceeded says that there were too many nodes, or levels of them.
+	exceeded bool
+	// confined says that the file must not reach out of its folder.
+	confined bool
 }
 
 // node decodes n into v, which is settable. f says what is known of the field
@@ -37,6 +43,9 @@ func (d *decoder) node(n *yaml.Node, v reflect.Value, path string, f field, dept
 	at := place{n.Line, n.Column}
 	if _, known := d.at[path]; !known {
 		d.at[path] = at
+	}
+	if v.Type() == commandType && d.confined {
+		d.add(at, path, "this file may not run commands until you have approved it", "")
 	}
 	if f.secret {
 		for i := range 1 + strings.Count(n.Value, "\n") {
@@ -73,10 +82,10 @@ func (d *decoder) node(n *yaml.Node, v reflect.Value, path string, f field, dept
 // aliases, and an alias within its own anchor.
 func (d *decoder) resolve(n *yaml.Node, path string, depth int) (*yaml.Node, bool) {
 	if d.nodes++; d.nodes > maxNodes || depth > maxDepth {
-		if d.nodes != maxNodes+2 { // once is enough
-			d.add(place{n.Line, n.Column}, path, "aliases make the file too large or too deep; write the values out", "")
+		if !d.exceeded {
+			d.exceeded = true
+			d.add(place{n.Line, n.Column}, "", "aliases make the file too large or too deep from here on; write the values out", "")
 		}
-		d.nodes = max(d.nodes, maxNodes+1)
 		return nil, false
 	}
 	if n.Kind == yaml.AliasNode {
@@ -141,6 +150,7 @@ func (d *decoder) merged(n *yaml.Node, path string, depth int) []pair {
 		}
 		return all
 	}
+	d.unclear[path] = true
 	d.add(place{n.Line, n.Column}, path, "a merge key (<<) leads to a map, or to a list of maps", "")
 	return nil
 }
@@ -204,15 +214,18 @@ func (d *decoder) unknown(p pair, path string, fields []field) {
 		names = append(names, f.name)
 	}
 	at := place{p.key.Line, p.key.Column}
-	if looksSecret(p.key.Value) {
+	meant := nearest(p.key.Value, names)
+	if looksSecret(p.key.Value) || looksSecret(meant) {
 		d.secret[p.key.Line] = true
 		d.secret[p.value.Line] = true
 	}
-	advice := ""
-	switch meant := nearest(p.key.Value, names); {
-	case meant != "":
-		advice = "; did you mean " + meant + "?"
+	if meant != "" { // so near to a known key is no secret
 		d.keys[join(path, meant)] = at // so that it does not count as missing
+		d.add(at, path, printable(p.key.Value)+" is not a known key; did you mean "+meant+"?", "")
+		return
+	}
+	advice := ""
+	switch {
 	case path != "":
 		if home := elsewhere(p.key.Value); home != "" {
 			advice = "; it belongs in " + home
@@ -268,7 +281,10 @@ func (d *decoder) dictionary(n *yaml.Node, v reflect.Value, path string, f field
 			d.add(at, path, printable(name)+" is not a name; use letters, digits, - and _", "a name has other characters than letters, digits, - and _")
 			continue
 		}
-		inner := join(path, name)
+		inner := join(path, printable(name))
+		if f.secret {
+			inner = path // a secret may stand where a name should
+		}
 		d.keys[inner] = at
 		value := reflect.New(element).Elem()
 		d.node(p.value, value, inner, field{name: name, secret: f.secret}, depth+1)
@@ -288,6 +304,10 @@ func (d *decoder) list(n *yaml.Node, v reflect.Value, path string, f field, dept
 		d.add(place{n.Line, n.Column}, path, text, plain)
 		return
 	}
+	if v.Type() == commandType && len(n.Content) == 0 {
+		d.add(place{n.Line, n.Column}, path, "this is empty; write [command, argument]", "")
+		return
+	}
 	list := reflect.MakeSlice(v.Type(), len(n.Content), len(n.Content))
 	for i, one := range n.Content {
 		d.node(one, list.Index(i), fmt.Sprintf("%s[%d]", path, i), field{name: f.name, secret: f.secret}, depth+1)
@@ -302,7 +322,7 @@ func (d *decoder) any(n *yaml.Node, path string, depth int) any {
 		m := map[string]any{}
 		for _, p := range d.pairs(n, path, depth) {
 			if value, ok := d.resolve(p.value, path, depth+1); ok {
-				m[p.key.Value] = d.any(value, join(path, p.key.Value), depth+1)
+				m[p.key.Value] = d.any(value, join(path, printable(p.key.Value)), depth+1)
 			}
 		}
 		return m
@@ -373,17 +393,22 @@ func (d *decoder) scalar(n *yaml.Node, v reflect.Value, path string, f field) {
 	case t == urlType:
 		raw := d.expand(n, path, true)
 		if problem := checkURL(raw); problem != "" {
-			shown := ""
-			if !f.secret && !strings.ContainsAny(raw, "@?#") {
-				shown = quoted(n.Value) + " "
+			shown := "this"
+			if !f.secret && raw != "" && !strings.ContainsAny(raw, "@?#") {
+				shown = quoted(n.Value)
 			}
-			d.add(at, path, shown+problem, problem)
+			d.add(at, path, shown+" "+problem, "this "+problem)
 			return
 		}
 		v.SetString(raw)
 	case t == pathType:
 		if raw := d.expand(n, path, false); raw != "" {
-			v.SetString(d.path(raw))
+			absolute := d.path(raw)
+			if d.confined && !within(d.dir, absolute) {
+				d.add(at, path, "this file may not name paths outside its folder until you have approved it", "")
+				return
+			}
+			v.SetString(absolute)
 		}
 	case t.Kind() == reflect.String:
 		raw := d.expand(n, path, strings.Contains(path, "hosts[") || strings.Contains(path, "allowed_domains["))
@@ -409,10 +434,29 @@ func (d *decoder) scalar(n *yaml.Node, v reflect.Value, path string, f field) {
 func (d *decoder) enum(n *yaml.Node, path string, f field) {
 	at, list := place{n.Line, n.Column}, strings.Join(f.enum, ", ")
 	advice := "; write one of " + list
-	if meant := nearest(n.Value, f.enum); meant != "" {
+	if meant := meantValue(n.Value, f.enum); meant != "" {
 		advice = "; did you mean " + meant + "?"
 	}
 	d.add(at, path, quoted(n.Value)+" is not one of the values"+advice, "this is not one of the values; write one of "+list)
+}
+
+// meantValue returns the value that raw was probably meant to be: the nearest,
+// or the only one that raw is a part of, as basic is of client_secret_basic.
+func meantValue(raw string, values []string) string {
+	if meant := nearest(raw, values); meant != "" {
+		return meant
+	}
+	var within []string
+	part := strings.ToLower(strings.NewReplacer(".", "", "-", "_").Replace(raw))
+	for _, value := range values {
+		if len(part) > 1 && strings.Contains(strings.ToLower(value), part) {
+			within = append(within, value)
+		}
+	}
+	if len(within) == 1 {
+		return within[0]
+	}
+	return ""
 }
 
 var variable = regexp.MustCompile(`\$\$|\$\{([^}]*)\}`)
@@ -441,6 +485,10 @@ func (d *decoder) expand(n *yaml.Node, path string, dynamic bool) string {
 			d.add(at, path, "${"+printable(name)+"} is not a variable; write ${NAME} for the environment, or $$ for a dollar sign",
 				"${} is not a variable; write ${NAME} for the environment, or $$ for a dollar sign")
 		default:
+			if d.confined {
+				d.add(at, path, "this file may not read the environment until you have approved it", "")
+				return ""
+			}
 			if value := d.getenv(name); value != "" {
 				return value
 			}
@@ -461,6 +509,25 @@ func (d *decoder) path(raw string) string {
 		return filepath.Clean(raw)
 	}
 	return filepath.Join(d.dir, raw)
+}
+
+// within reports whether path, with what its links lead to, is below dir. What
+// is not there yet is where its folder is.
+func within(dir, path string) bool {
+	real := func(path string) string {
+		for rest := ""; ; {
+			if found, err := filepath.EvalSymlinks(path); err == nil {
+				return filepath.Join(found, rest)
+			}
+			parent := filepath.Dir(path)
+			if parent == path {
+				return filepath.Join(path, rest)
+			}
+			path, rest = parent, filepath.Join(filepath.Base(path), rest)
+		}
+	}
+	below, err := filepath.Rel(real(dir), real(path))
+	return err == nil && filepath.IsLocal(below)
 }
 
 var number = regexp.MustCompile(`^\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)\s*$`)

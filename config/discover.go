@@ -41,35 +41,57 @@ func (d *discovery) get(ctx context.Context) (grant.Server, error) {
 	return found, nil
 }
 
-// A discovered source is a grant at a server whose endpoints are found at the
-// first use.
-type discovered struct {
-	server   *discovery
-	clientID string
-	grant    func(grant.Server) bearer.Source
+// A source is the grant of a declared client. It holds the grant in a func:
+// some verbs of fmt print what a pointer leads to without asking its methods,
+// and a grant has secrets.
+type source struct {
+	grant              func(context.Context) (bearer.Source, error)
+	tokenURL, clientID string
 }
 
-func (d discovered) Token(ctx context.Context) (*bearer.Token, error) {
-	s, err := d.server.get(ctx)
+// A refresher is a source whose grant is a bearer.Refresher.
+type refresher struct{ source }
+
+// newSource returns the source of b's tokens at a server whose endpoints d
+// finds, if d is not nil.
+func (b *builder) newSource(server grant.Server, d *discovery) bearer.Source {
+	usual := b.source(server)
+	s := source{
+		grant:    func(context.Context) (bearer.Source, error) { return usual, nil },
+		tokenURL: server.TokenURL, clientID: b.ClientID,
+	}
+	if d != nil && server.TokenURL == "" {
+		s.tokenURL = server.Issuer // which stays the same when an endpoint moves
+		s.grant = func(ctx context.Context) (bearer.Source, error) {
+			found, err := d.get(ctx)
+			if err != nil {
+				return nil, err
+			}
+			return b.source(found), nil
+		}
+	}
+	if _, ok := usual.(bearer.Refresher); ok {
+		return refresher{s}
+	}
+	return s
+}
+
+func (s source) Token(ctx context.Context) (*bearer.Token, error) {
+	g, err := s.grant(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return d.grant(s).Token(ctx)
+	return g.Token(ctx)
 }
 
-// Credential binds a stored token to the issuer, which stays the same when an
-// endpoint moves.
-func (d discovered) Credential() (tokenURL, clientID string) {
-	return d.server.server.Issuer, d.clientID
-}
-
-// A discoveredRefresher is a discovered source whose grant is a Refresher.
-type discoveredRefresher struct{ discovered }
-
-func (d discoveredRefresher) Refresh(ctx context.Context, prev *bearer.Token) (*bearer.Token, error) {
-	s, err := d.server.get(ctx)
+func (r refresher) Refresh(ctx context.Context, prev *bearer.Token) (*bearer.Token, error) {
+	g, err := r.grant(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return d.grant(s).(bearer.Refresher).Refresh(ctx, prev)
+	return g.(bearer.Refresher).Refresh(ctx, prev)
 }
+
+// Credential binds stored tokens to the server and the client; see
+// [grant.ClientCredentials.Credential].
+func (s source) Credential() (tokenURL, clientID string) { return s.tokenURL, s.clientID }

@@ -49,6 +49,7 @@ var (
 	durationType = reflect.TypeFor[Duration]()
 	urlType      = reflect.TypeFor[URL]()
 	pathType     = reflect.TypeFor[Path]()
+	commandType  = reflect.TypeFor[Command]()
 )
 
 // urns are what the short names stand for.

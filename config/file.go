@@ -19,35 +19,35 @@ type Client struct {
 
 	Server
 
-	ClientID            string   `json:"client_id,omitzero" jsonschema:"The client's identifier."`
-	ClientSecret        Secret   `json:"client_secret,omitzero" group:"client_secret" jsonschema:"The client's secret. ${NAME} is replaced by the environment variable of that name."`
-	ClientSecretFile    Path     `json:"client_secret_file,omitzero" group:"client_secret" jsonschema:"A file that holds the secret. It is read for each token request, so that it may be replaced."`
-	ClientSecretCommand []string `json:"client_secret_command,omitempty" group:"client_secret" secret:"" jsonschema:"A command with its arguments that prints the secret. It runs for each token request and has 10 seconds."`
-	PrivateKey          Secret   `json:"private_key,omitzero" group:"private_key" jsonschema:"The private key for private_key_jwt, in PEM: RSA, ECDSA or Ed25519."`
-	PrivateKeyFile      Path     `json:"private_key_file,omitzero" group:"private_key" jsonschema:"A file that holds the private key. It is read for each token request."`
-	PrivateKeyCommand   []string `json:"private_key_command,omitempty" group:"private_key" secret:"" jsonschema:"A command with its arguments that prints the private key."`
-	PrivateKeyID        string   `json:"private_key_id,omitzero" jsonschema:"The kid header of the assertions. Empty: none."`
-	SignatureAlgorithm  string   `json:"signature_algorithm,omitzero" enum:"RS256,RS384,RS512,PS256,PS384,PS512,ES256,ES384,ES512,EdDSA" jsonschema:"The algorithm that signs assertions. Empty: RS256, ES256, ES384, ES512 or EdDSA, by the key."`
-	AssertionAudience   string   `json:"assertion_audience,omitzero" jsonschema:"The aud claim of client assertions. Empty: the issuer, or the token URL if there is none."`
+	ClientID            string  `json:"client_id,omitzero" jsonschema:"The client's identifier."`
+	ClientSecret        Secret  `json:"client_secret,omitzero" group:"client_secret" jsonschema:"The client's secret. ${NAME} is replaced by the environment variable of that name."`
+	ClientSecretFile    Path    `json:"client_secret_file,omitzero" group:"client_secret" jsonschema:"A file that holds the secret. It is read for each token request, so that it may be replaced."`
+	ClientSecretCommand Command `json:"client_secret_command,omitempty" group:"client_secret" secret:"" jsonschema:"A command with its arguments that prints the secret. It runs for each token request and has 10 seconds."`
+	PrivateKey          Secret  `json:"private_key,omitzero" group:"private_key" jsonschema:"The private key for private_key_jwt, in PEM: RSA, ECDSA or Ed25519."`
+	PrivateKeyFile      Path    `json:"private_key_file,omitzero" group:"private_key" jsonschema:"A file that holds the private key. It is read for each token request."`
+	PrivateKeyCommand   Command `json:"private_key_command,omitempty" group:"private_key" secret:"" jsonschema:"A command with its arguments that prints the private key."`
+	PrivateKeyID        string  `json:"private_key_id,omitzero" jsonschema:"The kid header of the assertions. Empty: none."`
+	SignatureAlgorithm  string  `json:"signature_algorithm,omitzero" enum:"RS256,RS384,RS512,PS256,PS384,PS512,ES256,ES384,ES512,EdDSA" jsonschema:"The algorithm that signs assertions. Empty: RS256, ES256, ES384, ES512 or EdDSA, by the key."`
+	AssertionAudience   string  `json:"assertion_audience,omitzero" jsonschema:"The aud claim of client assertions. Empty: the issuer, or the token URL if there is none."`
 
 	Audience    string   `json:"audience,omitzero" jsonschema:"Whom the token is for, if the server asks."`
 	Resource    []string `json:"resource,omitempty" jsonschema:"Whom the token is for by RFC 8707: absolute URLs."`
 	RedirectURL URL      `json:"redirect_url,omitzero" jsonschema:"Where the browser comes back to after consent, exactly as it is registered."`
 
-	Chain              string   `json:"chain,omitzero" jsonschema:"Another client whose token is the assertion (jwt_bearer) or the subject token (token_exchange)."`
-	Assertion          Secret   `json:"assertion,omitzero" group:"assertion" jsonschema:"The assertion of the grant jwt_bearer."`
-	AssertionFile      Path     `json:"assertion_file,omitzero" group:"assertion" jsonschema:"A file that holds the assertion, such as a projected service account token. It is read for each token request."`
-	AssertionCommand   []string `json:"assertion_command,omitempty" group:"assertion" secret:"" jsonschema:"A command with its arguments that prints the assertion."`
-	AssertionJWT       *JWT     `json:"assertion_jwt,omitempty" group:"assertion" jsonschema:"An assertion that is signed here, with private_key."`
-	SubjectToken       Secret   `json:"subject_token,omitzero" group:"subject_token" jsonschema:"The subject token of the grant token_exchange."`
-	SubjectTokenFile   Path     `json:"subject_token_file,omitzero" group:"subject_token" jsonschema:"A file that holds the subject token. It is read for each token request."`
-	SubjectTokenCmd    []string `json:"subject_token_command,omitempty" group:"subject_token" secret:"" jsonschema:"A command with its arguments that prints the subject token."`
-	SubjectTokenType   string   `json:"subject_token_type,omitzero" enum:"access_token,refresh_token,id_token,id-jag,saml1,saml2,jwt" urn:"token-type" jsonschema:"The type of the subject token: a name of RFC 8693 section 3, or another URN. Empty: access_token. With chain, id_token takes the ID token of that client."`
-	ActorToken         Secret   `json:"actor_token,omitzero" group:"actor_token" jsonschema:"The token of the party that acts for the subject. Empty: no actor."`
-	ActorTokenFile     Path     `json:"actor_token_file,omitzero" group:"actor_token" jsonschema:"A file that holds the actor token. It is read for each token request."`
-	ActorTokenCommand  []string `json:"actor_token_command,omitempty" group:"actor_token" secret:"" jsonschema:"A command with its arguments that prints the actor token."`
-	ActorTokenType     string   `json:"actor_token_type,omitzero" enum:"access_token,refresh_token,id_token,id-jag,saml1,saml2,jwt" urn:"token-type" jsonschema:"The type of the actor token. Empty: access_token."`
-	RequestedTokenType string   `json:"requested_token_type,omitzero" enum:"access_token,refresh_token,id_token,id-jag,saml1,saml2,jwt" urn:"token-type" jsonschema:"The type of token to ask for. Empty: the server chooses."`
+	Chain              string  `json:"chain,omitzero" jsonschema:"Another client whose token is the assertion (jwt_bearer) or the subject token (token_exchange)."`
+	Assertion          Secret  `json:"assertion,omitzero" group:"assertion" jsonschema:"The assertion of the grant jwt_bearer."`
+	AssertionFile      Path    `json:"assertion_file,omitzero" group:"assertion" jsonschema:"A file that holds the assertion, such as a projected service account token. It is read for each token request."`
+	AssertionCommand   Command `json:"assertion_command,omitempty" group:"assertion" secret:"" jsonschema:"A command with its arguments that prints the assertion."`
+	AssertionJWT       *JWT    `json:"assertion_jwt,omitempty" group:"assertion" jsonschema:"An assertion that is signed here, with private_key."`
+	SubjectToken       Secret  `json:"subject_token,omitzero" group:"subject_token" jsonschema:"The subject token of the grant token_exchange."`
+	SubjectTokenFile   Path    `json:"subject_token_file,omitzero" group:"subject_token" jsonschema:"A file that holds the subject token. It is read for each token request."`
+	SubjectTokenCmd    Command `json:"subject_token_command,omitempty" group:"subject_token" secret:"" jsonschema:"A command with its arguments that prints the subject token."`
+	SubjectTokenType   string  `json:"subject_token_type,omitzero" enum:"access_token,refresh_token,id_token,id-jag,saml1,saml2,jwt" urn:"token-type" jsonschema:"The type of the subject token: a name of RFC 8693 section 3, or another URN. Empty: access_token. With chain, id_token takes the ID token of that client."`
+	ActorToken         Secret  `json:"actor_token,omitzero" group:"actor_token" jsonschema:"The token of the party that acts for the subject. Empty: no actor."`
+	ActorTokenFile     Path    `json:"actor_token_file,omitzero" group:"actor_token" jsonschema:"A file that holds the actor token. It is read for each token request."`
+	ActorTokenCommand  Command `json:"actor_token_command,omitempty" group:"actor_token" secret:"" jsonschema:"A command with its arguments that prints the actor token."`
+	ActorTokenType     string  `json:"actor_token_type,omitzero" enum:"access_token,refresh_token,id_token,id-jag,saml1,saml2,jwt" urn:"token-type" jsonschema:"The type of the actor token. Empty: access_token."`
+	RequestedTokenType string  `json:"requested_token_type,omitzero" enum:"access_token,refresh_token,id_token,id-jag,saml1,saml2,jwt" urn:"token-type" jsonschema:"The type of token to ask for. Empty: the server chooses."`
 
 	InsecureAllowHTTP *bool      `json:"insecure_allow_http,omitempty" jsonschema:"Allows plaintext http to hosts other than this machine. Anyone on the path can then read secrets and tokens. Empty: false."`
 	TLSConfig         *TLSConfig `json:"tls_config,omitempty" jsonschema:"TLS to the authorization server and the API."`

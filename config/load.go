@@ -21,6 +21,11 @@ type Loader struct {
 	// file; for Parse the working directory.
 	Dir string
 
+	// Confined is for a file that was found rather than named, such as one of
+	// a repository that somebody else wrote: commands, environment variables
+	// and paths outside its folder are faults.
+	Confined bool
+
 	// Base sends all requests: to APIs, to which it is the Base of the
 	// [bearer.Transport], and to authorization servers, to which it is the
 	// Transport of the [example.com/bearer/grant.Server]. A file that sets
@@ -93,7 +98,7 @@ func (l *Loader) open(data []byte, name, dir string) (*Set, error) {
 	}
 	d := &decoder{
 		faults: faults{file: name, secret: map[int]bool{}},
-		at:     map[string]place{}, keys: map[string]place{}, dir: dir, getenv: l.Getenv,
+		at:     map[string]place{}, keys: map[string]place{}, unclear: map[string]bool{}, dir: dir, confined: l.Confined, getenv: l.Getenv,
 	}
 	if d.getenv == nil {
 		d.getenv = os.Getenv

@@ -14,6 +14,7 @@ var otherNames = map[string]string{
 	"id": "client_id", "key": "client_id", "secret": "client_secret", "password": "client_secret",
 	"params": "endpoint_params", "extra_params": "endpoint_params", "url": "base_url", "domains": "hosts", "host": "hosts",
 	"circuit_breaker": "breaker", "storage": "store", "tls": "tls_config", "proxy": "proxy_url",
+	"client_secret_ref": "client_secret_file", "client_certificate_key_ref": "client_certificate_key_file",
 	"discovery_url": "issuer", "issuer_url": "issuer", "refresh_before": "refresh", "header": "headers",
 }
 

@@ -35,7 +35,7 @@ func (f *faults) parse(data []byte) *yaml.Node {
 		return nil
 	}
 	if err != nil {
-		f.syntax(err)
+		f.syntax(err, string(data))
 		return nil
 	}
 	if root.Kind != yaml.DocumentNode || len(root.Content) != 1 || isNull(root.Content[0]) {
@@ -75,7 +75,7 @@ type secondDocument struct{ at place }
 func (*secondDocument) Error() string { return "a second document" }
 
 // syntax adds the fault that err, from package yaml, is.
-func (f *faults) syntax(err error) {
+func (f *faults) syntax(err error, data string) {
 	if e, ok := errors.AsType[*secondDocument](err); ok {
 		f.add(e.at, "", "a second document begins here; a file has one", "")
 		return
@@ -84,9 +84,34 @@ func (f *faults) syntax(err error) {
 	words := "this is not YAML"
 	if e, ok := errors.AsType[*yaml.LoadError](err); ok {
 		at = place{e.Mark.Line, e.Mark.Column}
+		if e.Stage == yaml.ReaderStage {
+			at = placeOf(data, e.Mark.Index)
+		}
 		words = wording(e)
+		line := lineOf(data, at.line)
+		switch {
+		case strings.HasPrefix(strings.TrimLeft(line, " "), "\t"):
+			words = "a tab cannot indent; use spaces"
+		case strings.Contains(line, "${") && strings.Contains(words, "is missing; a "):
+			words = "quote a value with ${NAME} within { } and [ ]: YAML takes its braces for its own"
+		}
 	}
 	f.add(at, "", words, "")
+}
+
+// lineOf returns that line of the data, "" if there is none.
+func lineOf(data string, line int) string {
+	lines := strings.Split(data, "\n")
+	if line < 1 || line > len(lines) {
+		return ""
+	}
+	return lines[line-1]
+}
+
+// placeOf returns the place of that byte.
+func placeOf(data string, index int) place {
+	before := data[:max(0, min(index, len(data)))]
+	return place{1 + strings.Count(before, "\n"), 1 + len(before) - (strings.LastIndex(before, "\n") + 1)}
 }
 
 // phrases are our words for the messages of package yaml, by a part of them.

@@ -52,7 +52,7 @@ const durationPattern = `^([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))+$|\$\{`
 func schema(t *testing.T) *jsonschema.Schema {
 	text := func() *jsonschema.Schema { return &jsonschema.Schema{Type: "string"} }
 	types := map[reflect.Type]*jsonschema.Schema{
-		secretType: text(), urlType: text(), pathType: text(),
+		secretType: text(), urlType: text(), pathType: text(), commandType: {Type: "array", Items: text(), MinItems: new(1)},
 		durationType: {AnyOf: []*jsonschema.Schema{{Type: "string", Pattern: durationPattern}, {Enum: []any{false}}}},
 	}
 	defs := map[string]*jsonschema.Schema{}
@@ -301,6 +301,8 @@ func kind(f field) string {
 		return "URL"
 	case t == pathType:
 		return "path"
+	case t == commandType:
+		return "command and arguments, a list"
 	case t.Kind() == reflect.Slice:
 		return "list"
 	case t.Kind() == reflect.Map && f.secret:

@@ -29,7 +29,7 @@ const (
 type secretSource struct {
 	value   Secret
 	file    Path
-	command []string
+	command Command
 	dir     string // where the command runs
 }
 

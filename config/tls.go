@@ -6,7 +6,6 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
-	"os"
 )
 
 var tlsVersions = map[string]uint16{
@@ -24,7 +23,7 @@ func (t *TLSConfig) config() (c *tls.Config, setting string, err error) {
 	if t.CA != "" || t.CAFile != "" {
 		setting, text := "ca", t.CA
 		if t.CAFile != "" {
-			data, err := os.ReadFile(string(t.CAFile))
+			data, err := readLimited(string(t.CAFile))
 			if err != nil {
 				return nil, "ca_file", err
 			}
@@ -56,12 +55,12 @@ func (t *TLSConfig) certificate() (*tls.Certificate, error) {
 	cert, key := []byte(t.Cert), []byte(t.Key)
 	var err error
 	if t.CertFile != "" {
-		if cert, err = os.ReadFile(string(t.CertFile)); err != nil {
+		if cert, err = readLimited(string(t.CertFile)); err != nil {
 			return nil, err
 		}
 	}
 	if t.KeyFile != "" {
-		if key, err = os.ReadFile(string(t.KeyFile)); err != nil {
+		if key, err = readLimited(string(t.KeyFile)); err != nil {
 			return nil, err
 		}
 	}

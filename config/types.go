@@ -1,9 +1,12 @@
 package config
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
+	"net/url"
+	"strings"
 	"time"
 )
 
@@ -44,24 +47,78 @@ type Duration time.Duration
 // off is what false stands for.
 const off = Duration(-1)
 
-// MarshalText implements [encoding.TextMarshaler].
-func (d Duration) MarshalText() ([]byte, error) {
+// String returns what a file says: "5m0s", or "false".
+func (d Duration) String() string {
+	if d < 0 {
+		return "false"
+	}
+	return time.Duration(d).String()
+}
+
+// MarshalJSON implements [json.Marshaler].
+func (d Duration) MarshalJSON() ([]byte, error) {
 	if d < 0 {
 		return []byte("false"), nil
 	}
-	return []byte(time.Duration(d).String()), nil
-}
-
-// String returns what a file says: "5m0s", or "false".
-func (d Duration) String() string {
-	text, _ := d.MarshalText()
-	return string(text)
+	return json.Marshal(d.String())
 }
 
 // URL is an absolute URL. It may have variables: ${connection.NAME} stands for
 // what a client's connection says, and ${token.NAME} for a member of the token
 // answer.
+//
+// When printed, it does not show a password, and nothing if it cannot be
+// parsed.
 type URL string
+
+// String returns the URL without a password.
+func (u URL) String() string {
+	if !strings.Contains(string(u), "@") {
+		return string(u)
+	}
+	parsed, err := url.Parse(string(u))
+	if err != nil || parsed.User == nil && parsed.Opaque != "" {
+		return hidden
+	}
+	return parsed.Redacted()
+}
+
+// Format implements [fmt.Formatter].
+func (u URL) Format(w fmt.State, verb rune) {
+	if verb == 'q' || verb == 'v' && w.Flag('#') {
+		fmt.Fprintf(w, "%q", u.String())
+		return
+	}
+	_, _ = io.WriteString(w, u.String())
+}
+
+// MarshalText implements [encoding.TextMarshaler].
+func (u URL) MarshalText() ([]byte, error) { return []byte(u.String()), nil }
+
+// Command is a command with its arguments, which runs without a shell. When
+// printed, it does not show the arguments, which may hold a secret.
+type Command []string
+
+// String returns the command without its arguments.
+func (c Command) String() string {
+	shown, _ := c.MarshalJSON()
+	return string(shown)
+}
+
+// Format implements [fmt.Formatter].
+func (c Command) Format(w fmt.State, _ rune) { _, _ = io.WriteString(w, c.String()) }
+
+// MarshalJSON implements [json.Marshaler].
+func (c Command) MarshalJSON() ([]byte, error) {
+	shown := []string{}
+	if len(c) > 0 {
+		shown = append(shown, c[0])
+	}
+	if len(c) > 1 {
+		shown = append(shown, "(arguments hidden)")
+	}
+	return json.Marshal(shown)
+}
 
 // Path is the path of a file or a folder: absolute, relative to the folder of
 // the file that declares it, or below the user's home folder if it begins with

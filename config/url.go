@@ -10,11 +10,11 @@ import (
 // made, or until there is a token.
 var inURL = regexp.MustCompile(`\$\{(connection|token)\.([A-Za-z_][A-Za-z0-9_]*)\}`)
 
-// checkURL says what is wrong with a URL, "" if nothing is. Variables may stand
-// for any part of it.
+// checkURL says what a URL is or has that it must not, "" if nothing is wrong.
+// Variables may stand for any part of it.
 func checkURL(raw string) string {
 	if raw == "" {
-		return "this is empty; set it, or remove the key"
+		return "is empty; set it, or remove the key"
 	}
 	// A variable may be a host, a part of one, or a whole URL.
 	plain := raw

@@ -4,9 +4,11 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -30,6 +32,12 @@ type RequestDialect struct {
 
 	// Get sends GET requests. It implies Query.
 	Get bool
+}
+
+// Format implements [fmt.Formatter]. It shows the names of headers and not their
+// values.
+func (d RequestDialect) Format(w fmt.State, _ rune) {
+	fmt.Fprintf(w, "{Header:%v Rename:%v Query:%t Get:%t}", slices.Sorted(maps.Keys(d.Header)), d.Rename, d.Query, d.Get)
 }
 
 // AnswerDialect is how the token answers of a [Server] differ from RFC 6749.

@@ -1,7 +1,9 @@
 package grant
 
 import (
+	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -109,4 +111,20 @@ func TestRefreshElsewhere(t *testing.T) {
 	a := AuthorizationCode{Server: s, Auth: Post{ID: "id", Secret: "s3cret"}, RefreshAuth: None{ID: "id"}}
 	_, err := a.Refresh(t.Context(), &oauth2.Token{RefreshToken: "r"})
 	wantText(t, err, "Server.RefreshURL", "/renew")
+}
+
+// G15: nor are the values of further headers printed.
+func TestRequestDialectDoesNotShowHeaders(t *testing.T) {
+	s := Server{Requests: RequestDialect{Header: http.Header{"X-Key": {"canary"}}}}
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x"} {
+		for _, value := range []any{s, &s, s.Requests, ClientCredentials{Server: s}} {
+			if got := fmt.Sprintf(verb, value); strings.Contains(got, "canary") || strings.Contains(got, "63616e617279") {
+				t.Errorf("%s of %T: got %s, want no value of a header", verb, value, got)
+			}
+		}
+	}
+	text, err := json.Marshal(s)
+	if err != nil || strings.Contains(string(text), "canary") {
+		t.Errorf("JSON: got %s (%v), want no value of a header", text, err)
+	}
 }

@@ -1,0 +1,56 @@
+package config
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// canary is the secret of every file in testdata/faulty that has one.
+const canary = "c4n4ry"
+
+// Each file in testdata/faulty has exactly the messages that its author needs,
+// in the .txt of the same name. None shows a secret.
+func TestFaultyFiles(t *testing.T) {
+	t.Chdir("testdata/faulty")
+	paths, err := filepath.Glob("*.yaml")
+	if err != nil || len(paths) < 60 {
+		t.Fatalf("got %d files (%v), want at least 60", len(paths), err)
+	}
+	loader := Loader{Getenv: func(string) string { return "" }}
+	for _, path := range paths {
+		set, err := loader.Load(path)
+		if err == nil {
+			t.Errorf("%s: got a set with %v, want faults", path, set.Names())
+			continue
+		}
+		if _, ok := errors.AsType[*Error](err); !ok {
+			t.Errorf("%s: got %T, want an *Error", path, err)
+		}
+		if strings.Contains(strings.ToLower(err.Error()), canary) {
+			t.Errorf("%s: got a message with the secret:\n%v", path, err)
+		}
+		current(t, strings.TrimSuffix(path, ".yaml")+".txt", []byte(err.Error()+"\n"))
+	}
+}
+
+// A file that is not there is the error of package os.
+func TestLoadWithoutAFile(t *testing.T) {
+	if _, err := Load(filepath.Join(t.TempDir(), "none.yaml")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("got %v, want fs.ErrNotExist", err)
+	}
+}
+
+// A file is at most 1 MiB large, whatever is in it.
+func TestSizeIsLimited(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "large.yaml")
+	if err := os.WriteFile(path, []byte("clients:\n"+strings.Repeat("#\n", maxSize)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Load(path); err == nil || !strings.HasSuffix(err.Error(), "the file is larger than 1 MiB") {
+		t.Errorf("got %v, want that the file is too large", err)
+	}
+}
