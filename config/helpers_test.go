@@ -76,13 +76,3 @@ func (w world) last(t *testing.T) bearertest.Request {
 	}
 	return all[len(all)-1]
 }
-
-// faults opens a file and returns its faults, one a line.
-func faults(t *testing.T, loader config.Loader, text string) string {
-	t.Helper()
-	set, err := loader.Parse([]byte(text))
-	if err == nil {
-		t.Fatalf("got a set with %v, want an error", set.Names())
-	}
-	return err.Error()
-}

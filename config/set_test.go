@@ -524,7 +524,7 @@ func TestSourcesAndStoresOfTheProgram(t *testing.T) {
 	store := new(bearer.MemoryStore)
 	var refreshed sync.WaitGroup
 	refreshed.Add(1)
-	var log strings.Builder
+	var log buffer
 	loader := config.Loader{
 		Hooks:  &bearer.Hooks{TokenRefreshed: func(context.Context, bearer.Event) { refreshed.Done() }},
 		Logger: slog.New(slog.NewTextHandler(&log, nil)),
@@ -549,6 +549,9 @@ func TestSourcesAndStoresOfTheProgram(t *testing.T) {
 		t.Errorf("got %v (%v), want the token of the program's source", token, err)
 	}
 	refreshed.Wait()
+	for !strings.Contains(log.String(), "client=a") {
+		time.Sleep(time.Millisecond) // the line is written after the hook was told
+	}
 	if cache.Store != store {
 		t.Errorf("got the store %v, want the program's", cache.Store)
 	}
