@@ -154,14 +154,14 @@ func (m *maker) newSupply(name string, d *declared) *supply {
 		}
 		return &supply{source: s}
 	}
-	b := &builder{Client: d.Client, dir: m.checker.dir, loader: m.loader, proxy: d.ProxyURL}
+	b := &builder{Client: d.Client, dir: m.checker.dir, loader: m.loader, proxy: d.proxy()}
 	settings := d.TLSConfig
 	if d.OAuth2 != nil {
 		if d.OAuth2.TLSConfig != nil {
 			settings = d.OAuth2.TLSConfig
 		}
 		if d.OAuth2.ProxyURL != "" {
-			b.proxy = d.OAuth2.ProxyURL
+			b.proxy = proxy{d.OAuth2.ProxyURL, d.OAuth2.NoProxy, d.OAuth2.ProxyHeader}
 		}
 	}
 	if settings != nil {
@@ -241,7 +241,7 @@ func (m *maker) base(c *client) http.RoundTripper {
 	if c.declared.TLSConfig != nil {
 		settings, _, _ = c.declared.TLSConfig.config() // it has been checked
 	}
-	if own := network(settings, c.declared.ProxyURL); own != nil { // else a nil *http.Transport would be a Base
+	if own := network(settings, c.declared.proxy()); own != nil { // else a nil *http.Transport would be a Base
 		return own
 	}
 	return nil

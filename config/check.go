@@ -76,7 +76,7 @@ func (k *checker) present(c *declared, key string) bool {
 var (
 	besideUse    = []string{"use", "base_url", "hosts", "insecure_allow_http", "connection", "allowed_domains"}
 	besideOAuth2 = append([]string{
-		"oauth2", "refresh", "breaker", "store", "default_lifetime", "tls_config", "proxy_url", "token_request", "token_response",
+		"oauth2", "refresh", "breaker", "store", "default_lifetime", "tls_config", "proxy_url", "no_proxy", "proxy_connect_header", "token_request", "token_response",
 	}, besideUse[1:]...)
 )
 

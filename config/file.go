@@ -49,9 +49,11 @@ type Client struct {
 	ActorTokenType     string  `json:"actor_token_type,omitzero" enum:"access_token,refresh_token,id_token,id-jag,saml1,saml2,jwt" urn:"token-type" jsonschema:"The type of the actor token. Empty: access_token."`
 	RequestedTokenType string  `json:"requested_token_type,omitzero" enum:"access_token,refresh_token,id_token,id-jag,saml1,saml2,jwt" urn:"token-type" jsonschema:"The type of token to ask for. Empty: the server chooses."`
 
-	InsecureAllowHTTP *bool      `json:"insecure_allow_http,omitempty" jsonschema:"Allows plaintext http to hosts other than this machine. Anyone on the path can then read secrets and tokens. Empty: false."`
-	TLSConfig         *TLSConfig `json:"tls_config,omitempty" jsonschema:"TLS to the authorization server and the API."`
-	ProxyURL          URL        `json:"proxy_url,omitzero" secret:"" jsonschema:"The HTTP proxy for the authorization server and the API. Empty: HTTPS_PROXY and NO_PROXY of the environment."`
+	InsecureAllowHTTP *bool               `json:"insecure_allow_http,omitempty" jsonschema:"Allows plaintext http to hosts other than this machine. Anyone on the path can then read secrets and tokens. Empty: false."`
+	TLSConfig         *TLSConfig          `json:"tls_config,omitempty" jsonschema:"TLS to the authorization server and the API."`
+	ProxyURL          URL                 `json:"proxy_url,omitzero" secret:"" jsonschema:"The HTTP proxy for the authorization server and the API. Empty: HTTPS_PROXY and NO_PROXY of the environment."`
+	NoProxy           string              `json:"no_proxy,omitzero" jsonschema:"Hosts, domains and networks that proxy_url is not for, separated by commas. Empty: none."`
+	ProxyHeader       map[string][]Secret `json:"proxy_connect_header,omitempty" secret:"" jsonschema:"Headers for proxy_url with CONNECT, each a list of values."`
 
 	Refresh *Refresh `json:"refresh,omitempty" jsonschema:"When the token is refreshed. false: no background refresh; at expiry all callers wait."`
 	Breaker *Breaker `json:"breaker,omitempty" jsonschema:"The circuit breaker before the token endpoint, which clients of the same endpoint share. false: none."`
@@ -162,21 +164,23 @@ type TLSConfig struct {
 
 // OAuth2 is an oauth2 block of Prometheus.
 type OAuth2 struct {
-	ClientID                 string            `json:"client_id,omitzero" jsonschema:"The client's identifier. Required."`
-	ClientSecret             Secret            `json:"client_secret,omitzero" group:"client_secret" jsonschema:"The client's secret."`
-	ClientSecretFile         Path              `json:"client_secret_file,omitzero" group:"client_secret" jsonschema:"A file that holds it. It is read for each token request."`
-	ClientCertificateKey     Secret            `json:"client_certificate_key,omitzero" group:"private_key" jsonschema:"The private key of the grant jwt_bearer, in PEM."`
-	ClientCertificateKeyFile Path              `json:"client_certificate_key_file,omitzero" group:"private_key" jsonschema:"A file that holds it. It is read for each token request."`
-	ClientCertificateKeyID   string            `json:"client_certificate_key_id,omitzero" jsonschema:"The kid header of the assertions. Empty: none."`
-	GrantType                string            `json:"grant_type,omitzero" enum:"client_credentials,jwt_bearer" urn:"grant-type" jsonschema:"How tokens are obtained. Empty: client_credentials."`
-	SignatureAlgorithm       string            `json:"signature_algorithm,omitzero" enum:"RS256,RS384,RS512" jsonschema:"The algorithm that signs assertions. Empty: RS256."`
-	Iss                      string            `json:"iss,omitzero" jsonschema:"The iss claim of the assertion. Empty: client_id."`
-	Audience                 string            `json:"audience,omitzero" jsonschema:"The aud claim of the assertion. Empty: token_url."`
-	Claims                   map[string]any    `json:"claims,omitempty" jsonschema:"Further claims of the assertion."`
-	Scopes                   []string          `json:"scopes,omitempty" jsonschema:"The scopes to ask for. Empty: the server's default."`
-	TokenURL                 URL               `json:"token_url,omitzero" jsonschema:"The token endpoint. Required."`
-	EndpointParams           map[string]Secret `json:"endpoint_params,omitempty" jsonschema:"Further parameters of token requests."`
-	TLSConfig                *TLSConfig        `json:"tls_config,omitempty" jsonschema:"TLS to the token endpoint."`
-	ProxyURL                 URL               `json:"proxy_url,omitzero" secret:"" group:"proxy" jsonschema:"The HTTP proxy for the token endpoint. Empty: HTTPS_PROXY and NO_PROXY of the environment."`
-	ProxyFromEnvironment     *bool             `json:"proxy_from_environment,omitempty" group:"proxy" jsonschema:"The default here: HTTPS_PROXY and NO_PROXY of the environment."`
+	ClientID                 string              `json:"client_id,omitzero" jsonschema:"The client's identifier. Required."`
+	ClientSecret             Secret              `json:"client_secret,omitzero" group:"client_secret" jsonschema:"The client's secret."`
+	ClientSecretFile         Path                `json:"client_secret_file,omitzero" group:"client_secret" jsonschema:"A file that holds it. It is read for each token request."`
+	ClientCertificateKey     Secret              `json:"client_certificate_key,omitzero" group:"private_key" jsonschema:"The private key of the grant jwt_bearer, in PEM."`
+	ClientCertificateKeyFile Path                `json:"client_certificate_key_file,omitzero" group:"private_key" jsonschema:"A file that holds it. It is read for each token request."`
+	ClientCertificateKeyID   string              `json:"client_certificate_key_id,omitzero" jsonschema:"The kid header of the assertions. Empty: none."`
+	GrantType                string              `json:"grant_type,omitzero" enum:"client_credentials,jwt_bearer" urn:"grant-type" jsonschema:"How tokens are obtained. Empty: client_credentials."`
+	SignatureAlgorithm       string              `json:"signature_algorithm,omitzero" enum:"RS256,RS384,RS512" jsonschema:"The algorithm that signs assertions. Empty: RS256."`
+	Iss                      string              `json:"iss,omitzero" jsonschema:"The iss claim of the assertion. Empty: client_id."`
+	Audience                 string              `json:"audience,omitzero" jsonschema:"The aud claim of the assertion. Empty: token_url."`
+	Claims                   map[string]any      `json:"claims,omitempty" jsonschema:"Further claims of the assertion."`
+	Scopes                   []string            `json:"scopes,omitempty" jsonschema:"The scopes to ask for. Empty: the server's default."`
+	TokenURL                 URL                 `json:"token_url,omitzero" jsonschema:"The token endpoint. Required."`
+	EndpointParams           map[string]Secret   `json:"endpoint_params,omitempty" jsonschema:"Further parameters of token requests."`
+	TLSConfig                *TLSConfig          `json:"tls_config,omitempty" jsonschema:"TLS to the token endpoint."`
+	ProxyURL                 URL                 `json:"proxy_url,omitzero" secret:"" group:"proxy" jsonschema:"The HTTP proxy for the token endpoint. Empty: HTTPS_PROXY and NO_PROXY of the environment."`
+	NoProxy                  string              `json:"no_proxy,omitzero" jsonschema:"Hosts, domains and networks that proxy_url is not for, separated by commas. Empty: none."`
+	ProxyHeader              map[string][]Secret `json:"proxy_connect_header,omitempty" secret:"" jsonschema:"Headers for proxy_url with CONNECT, each a list of values."`
+	ProxyFromEnvironment     *bool               `json:"proxy_from_environment,omitempty" group:"proxy" jsonschema:"The default here: HTTPS_PROXY and NO_PROXY of the environment."`
 }

@@ -18,7 +18,7 @@ type builder struct {
 	dir    string // where commands run
 	loader *Loader
 	tls    *tls.Config                                  // to the authorization server; nil: the default
-	proxy  URL                                          // the same
+	proxy  proxy                                        // the same
 	chain  func(context.Context) (*oauth2.Token, error) // nil without chain
 }
 
@@ -48,7 +48,7 @@ func (b *builder) server() grant.Server {
 	switch {
 	case b.loader.Base != nil:
 		s.Transport = b.loader.Base
-	case b.mutualTLS() && b.proxy == "":
+	case b.mutualTLS() && b.proxy.url == "":
 		// The transport of grant.TLS has the configuration.
 	default:
 		if t := network(b.tls, b.proxy); t != nil {
@@ -86,7 +86,7 @@ func (b *builder) authBy(method string) grant.ClientAuth {
 		return grant.PrivateKeyJWT{ID: b.ClientID, KeyFunc: b.signingKey, Audience: b.AssertionAudience}
 	case "tls_client_auth", "self_signed_tls_client_auth":
 		auth := &grant.TLS{ID: b.ClientID}
-		if b.loader.Base == nil && b.proxy == "" {
+		if b.loader.Base == nil && b.proxy.url == "" {
 			auth.Config = b.tls
 		}
 		return auth
