@@ -95,6 +95,9 @@ func TestSecretsDoNotShow(t *testing.T) {
 			t.Errorf("%s: JSON: %v", name, err)
 		}
 		shown(name+" as JSON", string(asJSON))
+		if text := fmt.Sprintf("%s", declared); name == "value" && !strings.Contains(text, `"client_id":"client"`) {
+			t.Errorf("%s: got %s, want all but the secrets", name, text)
+		}
 		asYAML, err := yaml.Dump(declared)
 		if err != nil {
 			t.Errorf("%s: YAML: %v", name, err)

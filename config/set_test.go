@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"math/big"
 	"net/http"
+	"net/url"
 	"os"
 	"reflect"
 	"strings"
@@ -159,16 +160,18 @@ func TestCommandThatFails(t *testing.T) {
 // A command that hangs ends when the context does.
 func TestCommandThatHangs(t *testing.T) {
 	w := newWorld(t, bearertest.Config{})
-	set := w.load(t, config.Loader{}, `clients: {a: {token_url: AUTH/token, client_id: client, client_secret_command: [sleep, "60"], refresh: {timeout: 100ms, retry_for: false}}}`)
+	set := w.load(t, config.Loader{}, `clients: {a: {token_url: AUTH/token, client_id: client, client_secret_command: [sleep, "60"]}}`)
 	cache, err := set.Cache("a")
 	if err != nil {
 		t.Fatal(err)
 	}
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
 	began := time.Now()
-	if _, err := cache.Token(t.Context()); err == nil || !strings.Contains(err.Error(), "did not end in time") {
+	if _, err := cache.Source.Token(ctx); err == nil || !strings.Contains(err.Error(), "did not end in time") {
 		t.Errorf("got %v, want that the command did not end in time", err)
 	}
-	if took := time.Since(began); took > 5*time.Second {
+	if took := time.Since(began); took > 30*time.Second {
 		t.Errorf("got the error after %v, want it after 100ms", took)
 	}
 }
@@ -374,6 +377,46 @@ clients:
 	}
 }
 
+// An identity assertion (ID-JAG) is a chain: the ID token of a login becomes an
+// assertion, which is no access token and so in no Cache, and that becomes a
+// token.
+func TestIdentityAssertion(t *testing.T) {
+	w := newWorld(t, bearertest.Config{})
+	const jag = "the-identity-assertion"
+	odd{request: func(t *testing.T, r *http.Request, form url.Values) {
+		want := map[string]string{"requested_token_type": "urn:ietf:params:oauth:token-type:id-jag", "subject_token_type": "urn:ietf:params:oauth:token-type:id_token", "subject_token": "the-id-token"}
+		for name, value := range want {
+			if form.Get(name) != value {
+				t.Errorf("%s: got %q, want %q", name, form.Get(name), value)
+			}
+		}
+		form.Set("grant_type", "client_credentials") // for which the server has a token
+	}, answer: func(m map[string]any) map[string]any {
+		m["access_token"], m["token_type"] = jag, "N_A"
+		return m
+	}}.start(t, w)
+	set := w.load(t, config.Loader{Sources: map[string]func(string, config.Client) (bearer.Source, error){
+		"login": func(string, config.Client) (bearer.Source, error) {
+			return bearer.SourceFunc(func(context.Context) (*bearer.Token, error) {
+				return (&bearer.Token{AccessToken: "t"}).WithExtra(map[string]any{"id_token": "the-id-token"}), nil
+			}), nil
+		},
+	}}, `
+clients:
+  login: {source: login}
+  jag: {token_url: https://odd.test/token, grant_type: token_exchange, client_id: client, client_secret: secret, chain: login, subject_token_type: id_token, requested_token_type: id-jag}
+  chat: {token_url: AUTH/token, grant_type: jwt_bearer, client_id: client, client_secret: secret, chain: jag}
+`)
+	cache, err := set.Cache("chat")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _ = cache.Source.Token(t.Context()) // the server does not know the assertion
+	if got := w.last(t).Form.Get("assertion"); got != jag {
+		t.Errorf("assertion: got %q, want %q", got, jag)
+	}
+}
+
 // Defaults hold for all clients that do not say otherwise, part by part; false
 // turns a part off.
 func TestDefaults(t *testing.T) {
@@ -415,6 +458,9 @@ clients:
 			t.Errorf("%s: got the breaker %v, want one with 7s", name, cache.Breaker)
 		}
 		w.call(t, set, name)
+	}
+	if c, err := set.Declaration("other"); err != nil || c.ClientSecret != "" || c.ClientSecretFile == "" {
+		t.Errorf("other: got a secret besides the file (%v), want that the file replaces the default secret", err)
 	}
 	all := w.Requests(bearertest.TokenEndpoint)
 	seen := map[string]bool{}
