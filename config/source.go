@@ -33,7 +33,7 @@ func (b *builder) server() grant.Server {
 	}
 	if r := b.TokenRequest; r != nil {
 		s.JSON, s.Timeout = r.Body == "json", duration(r.Timeout)
-		s.Requests = grant.RequestDialect{Rename: r.Rename, Query: r.Body == "query", Get: r.Method == "GET", Header: http.Header{}}
+		s.Requests = &grant.RequestDialect{Rename: r.Rename, Query: r.Body == "query", Get: r.Method == "GET", Header: http.Header{}}
 		for name, value := range r.Headers {
 			s.Requests.Header.Set(name, string(value))
 		}

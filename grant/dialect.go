@@ -59,10 +59,18 @@ type AnswerDialect struct {
 	JWTExpiry bool
 }
 
+// requests returns how requests differ.
+func (s Server) requests() RequestDialect {
+	if s.Requests == nil {
+		return RequestDialect{}
+	}
+	return *s.Requests
+}
+
 // onTheWire returns parameters as the server wants them; params itself is
 // unchanged, since errors and hints speak of the RFC's names.
 func (s Server) onTheWire(params url.Values) url.Values {
-	if s.ScopeSeparator == "" && len(s.Requests.Rename) == 0 {
+	if s.ScopeSeparator == "" && len(s.requests().Rename) == 0 {
 		return params
 	}
 	wire := make(url.Values, len(params))
@@ -74,7 +82,7 @@ func (s Server) onTheWire(params url.Values) url.Values {
 			}
 			values = joined
 		}
-		other, renamed := s.Requests.Rename[name]
+		other, renamed := s.requests().Rename[name]
 		switch {
 		case !renamed:
 			other = name

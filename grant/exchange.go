@@ -92,7 +92,7 @@ func (c call) do(ctx context.Context) (*answer, error) {
 		return nil, mistake.New("grant: Server.JSON and Server.Requests.Query are both set; set one")
 	}
 	method := http.MethodPost
-	if c.params == nil || c.server.Requests.Get {
+	if c.params == nil || c.server.requests().Get {
 		method = http.MethodGet
 	}
 	req, err := retryablehttp.NewRequestWithContext(ctx, method, u.String(), nil)
@@ -132,7 +132,7 @@ func (c call) do(ctx context.Context) (*answer, error) {
 
 // inQuery reports whether the parameters go in the URL.
 func (c call) inQuery() bool {
-	return c.params != nil && (c.server.Requests.Query || c.server.Requests.Get)
+	return c.params != nil && (c.server.requests().Query || c.server.requests().Get)
 }
 
 // prepare makes a new attempt: parameters, credentials, body, trace. It runs
@@ -144,7 +144,7 @@ func (x *exchange) prepare(req *http.Request) error {
 	header := http.Header{"Accept": {"application/json"}}
 	x.request = &Request{Server: x.server, URL: x.url, Header: header, Params: maps.Clone(x.params)}
 	if x.params != nil {
-		for name, values := range x.server.Requests.Header {
+		for name, values := range x.server.requests().Header {
 			header[http.CanonicalHeaderKey(name)] = slices.Clone(values)
 		}
 		if err := x.auth.Authenticate(x.ctx, x.request); err != nil {

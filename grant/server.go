@@ -44,7 +44,9 @@ type Server struct {
 	CodeParam string
 
 	// Requests and Answers are how the server differs from RFC 6749 otherwise.
-	Requests RequestDialect
+	// Requests is a pointer, nil if nothing differs, so that Servers can be
+	// compared.
+	Requests *RequestDialect
 	Answers  AnswerDialect
 
 	// Transport carries the requests. Nil is a transport of this package,
