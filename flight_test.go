@@ -115,14 +115,14 @@ func TestFlightThatBreaksOff(t *testing.T) {
 func TestFlightIsLandedByTheWatchdog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var f flight
-		returned := false
+		var returned atomic.Bool
 		start := time.Now()
 		landed, _ := f.join(func(w *watchdog) (*entry, error) {
 			w.watch("the first step", 10*time.Second)
 			time.Sleep(10 * time.Second)
 			w.watch("the second step", 20*time.Second)
 			time.Sleep(time.Hour)
-			returned = true
+			returned.Store(true)
 			return &entry{}, nil
 		}, nothingElse)
 		r := <-landed
@@ -141,11 +141,12 @@ func TestFlightIsLandedByTheWatchdog(t *testing.T) {
 		if !fresh {
 			t.Error("after the landing: joined the flight that was landed")
 		}
-		if returned {
+		if returned.Load() {
 			t.Error("the work returned early")
 		}
 		time.Sleep(time.Hour)
-		if !returned {
+		synctest.Wait()
+		if !returned.Load() {
 			t.Error("the work did not go on")
 		}
 		if f.group == nil {

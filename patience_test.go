@@ -88,16 +88,16 @@ func TestCallerWithLessPatienceLeaves(t *testing.T) {
 // token expires meanwhile, and callers wait, it is.
 func TestBackgroundRefreshIsNotRepeated(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		down := false
+		var down atomic.Bool
 		a := askedBy(func(n int, _ string) (*bearer.Token, error) {
-			if down {
+			if down.Load() {
 				return nil, errDown
 			}
 			return token(fmt.Sprint("t", n), time.Hour), nil
 		})
 		c := &bearer.Cache{Source: a}
 		mustToken(t, c)
-		down = true
+		down.Store(true)
 		time.Sleep(59 * time.Minute)
 		for range 10 {
 			mustToken(t, c)
@@ -109,7 +109,7 @@ func TestBackgroundRefreshIsNotRepeated(t *testing.T) {
 		}
 		time.Sleep(time.Minute)
 		before := a.calls()
-		time.AfterFunc(time.Second, func() { down = false })
+		time.AfterFunc(time.Second, func() { down.Store(false) })
 		mustToken(t, c)
 		if n := a.calls() - before; n < 2 {
 			t.Errorf("while a caller waits: got %d requests, want repeats", n)

@@ -58,6 +58,7 @@ func TestSourceThatBreaksOff(t *testing.T) {
 				if got, err := c.Token(t.Context()); err != nil || got.AccessToken != "good" {
 					t.Errorf("next call: got %v, want the token", err)
 				}
+				synctest.Wait()
 				if calls != 2 || told != 1 {
 					t.Errorf("got %d calls and %d events, want 2 and 1", calls, told)
 				}
@@ -158,6 +159,7 @@ func TestHookThatBreaksOff(t *testing.T) {
 					}
 					time.Sleep(time.Hour)
 				}
+				synctest.Wait()
 				if want := int(m.calls.Load()); told != want {
 					t.Errorf("got %d events, want %d", told, want)
 				}

@@ -249,11 +249,11 @@ func TestHangingWriteKeepsTheLock(t *testing.T) {
 		if len(heard) != 0 {
 			t.Error("the outcome was heard before there was one")
 		}
-		store.put = nil
 		close(hang)
 		if err := <-heard; err != errTest {
 			t.Errorf("got the late outcome %v, want the Store's error", err)
 		}
+		store.put = nil
 		if err := put(t, s, "b", true); err != nil {
 			t.Errorf("afterwards: got %v, want nil", err)
 		}
@@ -282,10 +282,10 @@ func TestSecondWriteOfASession(t *testing.T) {
 		if err := x.put(t.Context(), &Token{AccessToken: "a"}, true, func(error) { heard = true }); err != errPending {
 			t.Fatalf("got %v, want errPending", err)
 		}
-		store.put = nil
 		if err := x.begin(t.Context()); err != nil || !heard {
 			t.Fatalf("got %v, the first outcome heard: %v; want the right to write after it", err, heard)
 		}
+		store.put = nil
 		if err := x.put(t.Context(), &Token{AccessToken: "b"}, false, func(error) {}); err != nil {
 			t.Errorf("got %v, want nil", err)
 		}
