@@ -92,15 +92,30 @@ func describe(err error) string {
 	return strings.TrimPrefix(err.Error(), "bearer: ")
 }
 
+// shortestSecret is the length below which the body of an answer holds no
+// secret, but may well be a part of any text.
+const shortestSecret = 16
+
 // withoutBody returns err with a text that does not have the body of the token
 // endpoint's answer, which golang.org/x/oauth2 prints and which can hold a
 // token. It is applied to what a Source returns, before anything is made of it.
 func withoutBody(err error) error {
 	re, ok := errors.AsType[*oauth2.RetrieveError](err)
-	if !ok || len(re.Body) == 0 {
+	switch {
+	case !ok:
+		return err
+	case re.Response == nil && re.ErrorCode == "": // its Error panics
+		return &wrapped{"the Source returned an empty oauth2.RetrieveError", err}
+	case len(re.Body) == 0:
 		return err
 	}
-	return &wrapped{strings.ReplaceAll(err.Error(), string(re.Body), "(body withheld)"), err}
+	bare := *re
+	bare.Body = []byte("(body withheld)")
+	text := strings.ReplaceAll(err.Error(), re.Error(), bare.Error())
+	if len(re.Body) >= shortestSecret { // in the text of what wraps re
+		text = strings.ReplaceAll(text, string(re.Body), string(bare.Body))
+	}
+	return &wrapped{text, err}
 }
 
 // errorf is because with the package's prefix: once, in front.
