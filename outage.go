@@ -131,7 +131,7 @@ func (o *outage) fail(t turn, l limits) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	now := instant.Now()
-	if o.failures > 0 && o.last.Since(now) > l.openFor+l.retryFor {
+	if o.failures > 0 && o.last.Since(now)-l.openFor > l.retryFor {
 		o.failures = 0 // the last failure is too long ago to be of the same outage
 	}
 	if o.failures > 0 && !t.trial {
