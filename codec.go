@@ -94,7 +94,7 @@ func decode(data []byte, b binding) (*Token, error) {
 		return nil, errors.New("the stored token has neither an access token nor a refresh token: delete it and log in again")
 	}
 	if b.excludes(r.binding) {
-		return nil, &foreignError{r.binding}
+		return nil, &foreignError{r.binding, r.RefreshToken != ""}
 	}
 	t := &Token{AccessToken: r.AccessToken, TokenType: r.TokenType, RefreshToken: r.RefreshToken, Expiry: r.Expiry}
 	if err := checkHeader(t); err != nil {
@@ -107,7 +107,10 @@ func decode(data []byte, b binding) (*Token, error) {
 }
 
 // A foreignError says that a record belongs to another credential.
-type foreignError struct{ of binding }
+type foreignError struct {
+	of    binding
+	login bool // it has a refresh token, which only its owner can replace
+}
 
 func (e *foreignError) Error() string {
 	return fmt.Sprintf("the token stored under Cache.Key is of client %q at %q: give each client and server a Key of its own, or delete it", e.of.ClientID, e.of.TokenURL)

@@ -408,6 +408,10 @@ func TestRecordIsBoundToItsCredential(t *testing.T) {
 			if row.gets {
 				continue
 			}
+			mine := &bearer.Cache{Source: &bound{askedBy(fresh), server, "mine"}, Store: s, Key: "k"}
+			if got := mustToken(t, mine); got.AccessToken != "stored" {
+				t.Errorf("%s: its owner got %q afterwards, want the stored token", row.name, got.AccessToken)
+			}
 			if what := <-told; !strings.Contains(what, `get: the token stored under Cache.Key is of client "mine" at "`+server+`"`) {
 				t.Errorf("%s: the hook got %q, want whose token it is", row.name, what)
 			}

@@ -296,13 +296,18 @@ func (x *session) attempt(then sighting, do func() error) error {
 }
 
 // unchanged returns errChanged if another process has changed the Store since
-// it was last seen.
+// it was last seen, and an error if it holds the login of another credential.
 func (x *session) unchanged(ctx context.Context) error {
 	data, err := x.store.Get(ctx, x.key)
 	now := absent
-	if err == nil {
+	switch {
+	case err == nil:
 		now = sightingOf(data)
-	} else if !errors.Is(err, ErrNotFound) {
+		_, err = decode(data, x.bound)
+		if foreign, ok := errors.AsType[*foreignError](err); ok && foreign.login {
+			return err
+		}
+	case !errors.Is(err, ErrNotFound):
 		return err
 	}
 	x.mu.Lock()
