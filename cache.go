@@ -182,11 +182,7 @@ func (c *Cache) beginRenewal(ctx context.Context, rejected *entry, host string) 
 			c.updateToken(s.entry, func(s *state) *state { return s.reject(host, now) })
 		}
 	}
-	e, landed, err := c.begin(ctx, s.entry, host)
-	if landed != nil {
-		e = s.entry
-	}
-	return e, landed, err
+	return c.begin(ctx, s.entry, host)
 }
 
 // Accepted tells the Cache that an API accepted t in place of a token that it
@@ -220,8 +216,8 @@ func (c *Cache) Set(ctx context.Context, t *Token) error {
 	if err := checkHeader(t); err != nil {
 		return errorf("Cache.Set", err)
 	}
-	if c.Store != nil && c.Key == "" {
-		return errorf("Cache.Set", errKey)
+	if err := c.storage().mistake(); err != nil {
+		return errorf("Cache.Set", err)
 	}
 	t = c.dated(t)
 	err := c.write(ctx, func(ctx context.Context, x *session) error {
@@ -250,8 +246,8 @@ func (c *Cache) Set(ctx context.Context, t *Token) error {
 // calls to Token begin anew: client credentials are obtained again, and a user's
 // credential needs a new login. Delete does not revoke the token at the server.
 func (c *Cache) Delete(ctx context.Context) error {
-	if c.Store != nil && c.Key == "" {
-		return errorf("Cache.Delete", errKey)
+	if err := c.storage().mistake(); err != nil {
+		return errorf("Cache.Delete", err)
 	}
 	forget := func(error) { c.update(func(*state) *state { return new(state).with(none()) }) }
 	forget(nil) // what a refresh under way brings is not wanted from here on
@@ -382,8 +378,9 @@ func (c *Cache) await(ctx context.Context, rejected *entry, host string) (*entry
 func overtaken(origin *entry, err error) bool { return origin.deleted() && errors.Is(err, errDeleted) }
 
 // begin returns a valid token other than rejected, which another goroutine may
-// have put there just now, or else the refresh that will bring one, or the
-// failure that callers share while it is pointless to try again.
+// have put there just now, or else the current entry with the refresh that will
+// bring its successor, or the failure that callers share while it is pointless
+// to try again.
 func (c *Cache) begin(ctx context.Context, rejected *entry, host string) (*entry, <-chan singleflight.Result, error) {
 	if ctx.Err() != nil {
 		return nil, nil, &TokenError{Err: contextErr(ctx)} // and no refresh is begun for it
@@ -406,7 +403,7 @@ func (c *Cache) begin(ctx context.Context, rejected *entry, host string) (*entry
 		}
 		if s.shared(o) || c.claim(s, now) {
 			landed, _ := c.fly(ctx, s.entry, rejected, host)
-			return nil, landed, nil
+			return s.entry, landed, nil
 		}
 	}
 }
@@ -451,8 +448,14 @@ func (c *Cache) claim(s *state, now instant.Time) bool {
 // their like return soon after their context ends.
 func (c *Cache) fly(ctx context.Context, origin, rejected *entry, host string) (landed <-chan singleflight.Result, fresh bool) {
 	return c.flight.join(func(dog *watchdog) (*entry, error) {
+		ctx, cancel := context.WithCancel(detach(ctx))
+		defer cancel()
 		r := &refresh{cache: c, dog: dog, began: time.Now(), origin: origin, rejected: rejected, host: host}
-		return r.guarded(detach(ctx))
+		dog.onBark(func(err error) error {
+			cancel() // G7: it asks nothing more beside the next refresh
+			return r.lost(context.WithoutCancel(ctx), err)
+		})
+		return r.guarded(ctx)
 	}, c.unclaim)
 }
 

@@ -32,6 +32,9 @@ type binding struct {
 // bindingOf is the binding of source's tokens. The grants of package grant
 // tell theirs by a method.
 func bindingOf(source Source) binding {
+	if source == nil || isNil(source) {
+		return binding{}
+	}
 	switch s := source.(type) {
 	case interface {
 		Credential() (tokenURL, clientID string)
@@ -39,9 +42,7 @@ func bindingOf(source Source) binding {
 		tokenURL, clientID := s.Credential()
 		return binding{tokenURL, clientID}
 	case *clientcredentials.Config:
-		if s != nil {
-			return binding{s.TokenURL, s.ClientID}
-		}
+		return binding{s.TokenURL, s.ClientID}
 	}
 	return binding{}
 }

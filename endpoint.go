@@ -42,7 +42,7 @@ func (e *endpoint) ask(ctx context.Context, prev *Token, waiting func() bool, la
 	if e.source == nil {
 		return nil, errNoSource
 	}
-	if v := reflect.ValueOf(e.source); v.Kind() == reflect.Pointer && v.IsNil() {
+	if isNil(e.source) {
 		return nil, mistake.Errorf("Cache.Source is a nil %T: set it", e.source)
 	}
 	patience := e.limits.retryFor // before the first failure, and from it on
@@ -67,8 +67,11 @@ func (e *endpoint) ask(ctx context.Context, prev *Token, waiting func() bool, la
 			}
 			return nil, err
 		}
-		if n > 0 && (ctx.Err() != nil || !waiting()) {
+		if ctx.Err() != nil || n > 0 && !waiting() {
 			leave(context.Canceled) // a turn that is not used says nothing
+			if n == 0 {
+				err = contextErr(ctx)
+			}
 			return nil, err
 		}
 		if n == 0 && e.foreign != nil {
@@ -104,7 +107,7 @@ func (e *endpoint) admit(ctx context.Context, leave func(error)) (tell func(erro
 		return nil, err
 	}
 	admitted = true
-	return once(ctx, done), nil
+	return once(ctx, aside(ctx, done)), nil
 }
 
 // enter waits for this Cache's turn to ask, at most for patience.
@@ -178,15 +181,35 @@ func (e *endpoint) obtain(ctx context.Context, prev *Token) (t *Token, err error
 	return t, nil
 }
 
+// isNil reports whether v, which is not a nil interface, is a nil pointer.
+func isNil(v any) bool {
+	r := reflect.ValueOf(v)
+	return r.Kind() == reflect.Pointer && r.IsNil()
+}
+
+// aside makes done, which is a foreign Breaker's, a function that runs it in a
+// new goroutine and waits for it until ctx ends. A done that panics, hangs or
+// calls runtime.Goexit must not cost the token that the Source has returned.
+func aside(ctx context.Context, done func(error)) func(error) {
+	return func(err error) {
+		returned := make(chan struct{})
+		go func() {
+			defer close(returned)
+			defer func() { _ = recover() }() // there is no caller to tell
+			done(err)
+		}()
+		select {
+		case <-returned:
+		case <-ctx.Done():
+		}
+	}
+}
+
 // once makes done a function that is called exactly once: with the error of
-// ctx if that ends first. Nothing waits for done then, so a foreign Breaker that
-// panics in it must not end the process.
+// ctx if that ends first.
 func once(ctx context.Context, done func(error)) func(error) {
 	var only sync.Once
-	stop := context.AfterFunc(ctx, func() {
-		defer func() { _ = recover() }()
-		only.Do(func() { done(ctx.Err()) })
-	})
+	stop := context.AfterFunc(ctx, func() { only.Do(func() { done(ctx.Err()) }) })
 	return func(err error) {
 		stop()
 		only.Do(func() { done(err) })

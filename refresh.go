@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"example.com/bearer/internal/instant"
+	"example.com/bearer/internal/mistake"
 )
 
 // A refresh is the work of one flight: what is due for the credential, in the
@@ -24,6 +26,8 @@ type refresh struct {
 	// Nil: any valid one will.
 	rejected *entry
 	host     string // that rejected it
+
+	asked atomic.Bool // the Source was asked; lost reads it beside the refresh
 }
 
 // errReplaced says that the token was replaced, by Set or by Delete, while the
@@ -38,6 +42,10 @@ var errDeleted = errors.New("the credential was deleted meanwhile")
 // replaced.
 const mostReplaced = 10
 
+// mostChanged bounds how often a token that is to be stored finds the Store
+// changed. Beyond it the Store is one whose records never read the same.
+const mostChanged = 2
+
 // saving limits the steps that store a token, which end by themselves: each
 // waits for the right to write and for the Store, or finds the Store changed.
 const saving = 2*saveWait + saveTimeout
@@ -51,6 +59,9 @@ func (r *refresh) run(ctx context.Context) (*entry, error) {
 		sleep(ctx, renewalJitter())
 	}
 	for range mostReplaced {
+		if ctx.Err() != nil {
+			return nil, contextErr(ctx)
+		}
 		e, err := r.once(ctx)
 		if err != errReplaced {
 			return e, err
@@ -110,7 +121,7 @@ func (r *refresh) once(ctx context.Context) (*entry, error) {
 	}
 	prev := c.load().entry
 	if storeErr != nil {
-		if storeErr != errKey {
+		if !mistake.Is(storeErr) {
 			storeErr = because("the Store is out of order", storeErr)
 		}
 		if r.needsStore(x, prev) {
@@ -121,6 +132,7 @@ func (r *refresh) once(ctx context.Context) (*entry, error) {
 	r.dog.watch("the Source", c.refreshTimeout())
 	askCtx, cancelAsk := context.WithTimeout(ctx, c.refreshTimeout())
 	defer cancelAsk()
+	r.asked.Store(true)
 	t, prev, f := r.ask(askCtx, prev)
 	if f != nil {
 		if storeErr != nil && f.err != errReplaced {
@@ -133,6 +145,7 @@ func (r *refresh) once(ctx context.Context) (*entry, error) {
 	// with it is in the Store, or the Store has failed to take it.
 	r.dog.watch("the Store", saving)
 	t = c.dated(t)
+	ctx = context.WithoutCancel(ctx) // what is here is not lost, even if it comes too late
 	saveErr := r.save(ctx, x, prev, t)
 	return r.commit(ctx, prev, t, saveErr)
 }
@@ -183,7 +196,7 @@ func (r *refresh) superseded(ctx context.Context) bool {
 // when prev's refresh token might be used twice, because other processes use
 // the Store too, and when no Store could ever work.
 func (r *refresh) needsStore(x *session, prev *entry) bool {
-	return x.key == "" || x.shared && r.cache.endpoint().refreshes(tokenOf(prev))
+	return x.mistake() != nil || x.shared && r.cache.endpoint().refreshes(tokenOf(prev))
 }
 
 // waiting reports whether callers wait for prev's successor: prev is the
@@ -273,7 +286,7 @@ func (r *refresh) ask(ctx context.Context, prev *entry) (*Token, *entry, *failur
 func (r *refresh) save(ctx context.Context, x *session, prev *entry, t *Token) error {
 	c := r.cache
 	err := x.begin(ctx)
-	for err == nil {
+	for n := 0; err == nil; n++ {
 		if c.load().entry != prev {
 			return errReplaced
 		}
@@ -281,11 +294,22 @@ func (r *refresh) save(ctx context.Context, x *session, prev *entry, t *Token) e
 		if err != errChanged {
 			return err
 		}
+		if n == mostChanged {
+			x.failed(ctx, "put", err)
+			return err
+		}
 		// What another process did there may leave prev the current token: it
 		// deleted client credentials, or wrote the same token anew.
-		err = r.adopt(ctx)
+		err = r.adoptSoon(ctx)
 	}
 	return err
+}
+
+// adoptSoon is adopt while a token that is there waits for the Store.
+func (r *refresh) adoptSoon(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, saveWait)
+	defer cancel()
+	return r.adopt(ctx)
 }
 
 // saveAgain saves the current token if that is still to be done.
@@ -342,6 +366,9 @@ func (r *refresh) fail(ctx context.Context, prev *entry, f *failure) (*entry, er
 	if f.err == errReplaced {
 		return nil, errReplaced
 	}
+	if ctx.Err() != nil {
+		return nil, f.err // given up: lost has remembered that
+	}
 	now := time.Now()
 	f.asked = retryAfter(f.err, now)
 	switch err := f.err.(type) {
@@ -376,6 +403,23 @@ func (r *refresh) guarded(ctx context.Context) (e *entry, err error) {
 	e, err = r.run(ctx)
 	broke = nil
 	return e, err
+}
+
+// lost remembers and tells that this refresh was given up, because a Source or
+// Store did not return, and returns what those who wait get. It runs beside the
+// refresh.
+func (r *refresh) lost(ctx context.Context, err error) error {
+	if r.due() == nothing {
+		return err // its work is done, and it was about to return
+	}
+	f := &failure{err: err, kind: brokeOff}
+	if r.asked.Load() {
+		f.kind, f.spent = sick, true
+	}
+	if _, failed := r.fail(ctx, r.cache.load().entry, f); failed != errReplaced {
+		return failed
+	}
+	return err
 }
 
 // sleep waits for d, or until ctx ends.

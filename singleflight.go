@@ -65,10 +65,9 @@ func (f *flight) current() <-chan singleflight.Result {
 	return f.group.DoChan("", func() (any, error) { return nil, nil }) // never called: the key is taken
 }
 
-// run calls work in a goroutine of its own, and returns its outcome: an error
-// if work panics, calls runtime.Goexit, or is still at it when the watchdog
-// barks. In the last case the goroutine is left alone, and ends when work
-// returns.
+// run calls work in a new goroutine, and returns its outcome: an error if work
+// panics, calls runtime.Goexit, or has not returned when the watchdog barks. In
+// the last case the goroutine is left alone, and ends when work returns.
 func run(work func(*watchdog) (*entry, error)) outcome {
 	w := &watchdog{timer: time.NewTimer(time.Hour)}
 	defer w.timer.Stop()
@@ -88,7 +87,7 @@ func run(work func(*watchdog) (*entry, error)) outcome {
 	case o := <-done:
 		return o
 	case <-w.timer.C:
-		return outcome{err: w.err()}
+		return outcome{err: w.bark()}
 	}
 }
 
@@ -97,9 +96,10 @@ func run(work func(*watchdog) (*entry, error)) outcome {
 type watchdog struct {
 	timer *time.Timer
 
-	mu    sync.Mutex // guards what follows
-	step  string
-	limit time.Duration
+	mu     sync.Mutex // guards what follows
+	step   string
+	limit  time.Duration
+	giveUp func(error) error // see onBark
 }
 
 // watch allows limit for the step that begins, and a tenth more, so that work
@@ -111,10 +111,23 @@ func (w *watchdog) watch(step string, limit time.Duration) {
 	w.timer.Reset(limit + limit/10)
 }
 
-func (w *watchdog) err() error {
+// onBark has giveUp called, beside the work, when the waiting for it ends. It
+// gets the error that says so, and returns the one that those who wait get.
+func (w *watchdog) onBark(giveUp func(error) error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return fmt.Errorf("%s did not return within %v: %w", w.step, w.limit, context.DeadlineExceeded)
+	w.giveUp = giveUp
+}
+
+func (w *watchdog) bark() error {
+	w.mu.Lock()
+	err := fmt.Errorf("%s did not return within %v: %w", w.step, w.limit, context.DeadlineExceeded)
+	giveUp := w.giveUp
+	w.mu.Unlock()
+	if giveUp == nil {
+		return err
+	}
+	return giveUp(err)
 }
 
 // errBrokeOff is in the errors of code that is not ours and did not return.
@@ -123,3 +136,10 @@ var errBrokeOff = errors.New("the Source or the Store broke off")
 var errGoexit = fmt.Errorf("%w: it called runtime.Goexit", errBrokeOff)
 
 func panicked(p any) error { return fmt.Errorf("%w: it panicked: %v", errBrokeOff, p) }
+
+// recoverTo, deferred, makes a panic the error of the function.
+func recoverTo(err *error) {
+	if p := recover(); p != nil {
+		*err = panicked(p)
+	}
+}

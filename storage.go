@@ -64,6 +64,39 @@ var absent = sighting{known: true}
 // errKey says that a Store is of no use without a name.
 var errKey = mistake.New("Cache.Key is empty: a Store needs a name for the credential")
 
+// mistake is what makes the Store unusable, if anything does. A nil storage is
+// usable.
+func (s *storage) mistake() error {
+	switch {
+	case s == nil:
+		return nil
+	case isNil(s.store):
+		return mistake.Errorf("Cache.Store is a nil %T: set it, or leave it out", s.store)
+	case s.key == "":
+		return errKey
+	}
+	return nil
+}
+
+// get is Store.Get. Like lock, it runs in the goroutine of those who call Set,
+// Delete and Flush, too: a Store that panics is one that fails.
+func (s *storage) get(ctx context.Context) (data []byte, err error) {
+	defer recoverTo(&err)
+	return s.store.Get(ctx, s.key)
+}
+
+// lock is Locker.Lock.
+func (s *storage) lock(ctx context.Context, l Locker) (unlock func() error, err error) {
+	defer recoverTo(&err)
+	return l.Lock(ctx, s.key)
+}
+
+// calling is f, but a panic in it is an error.
+func calling(f func() error) (err error) {
+	defer recoverTo(&err)
+	return f()
+}
+
 // errPending says that a Put is still under way.
 var errPending = fmt.Errorf("the Store has not answered within %v", saveWait)
 
@@ -89,13 +122,13 @@ func (s *storage) load(ctx context.Context) (find, error) {
 	if s == nil {
 		return find{}, nil
 	}
-	if s.key == "" {
-		return find{}, errKey
+	if err := s.mistake(); err != nil {
+		return find{}, err
 	}
 	s.mu.Lock()
 	writes := s.writes
 	s.mu.Unlock()
-	data, err := s.store.Get(ctx, s.key)
+	data, err := s.get(ctx)
 	now := absent
 	var t *Token
 	switch {
@@ -158,14 +191,14 @@ func (s *storage) open(ctx context.Context) (x *session, err error) {
 	if s == nil {
 		return x, nil
 	}
-	if s.key == "" {
-		return x, errKey
+	if err := s.mistake(); err != nil {
+		return x, err
 	}
 	locker, ok := s.store.(Locker)
 	if !ok {
 		return x, nil
 	}
-	release, err := locker.Lock(ctx, s.key)
+	release, err := s.lock(ctx, locker)
 	switch {
 	case err == errors.ErrUnsupported: // a wrapper round a Store that is no Locker
 		return x, nil
@@ -176,12 +209,7 @@ func (s *storage) open(ctx context.Context) (x *session, err error) {
 	}
 	x.shared = true
 	x.unlock = func() {
-		defer func() {
-			if p := recover(); p != nil {
-				s.failed(ctx, "unlock", panicked(p))
-			}
-		}()
-		if err := release(); err != nil {
+		if err := calling(release); err != nil {
 			s.failed(ctx, "unlock", err)
 		}
 	}
@@ -298,7 +326,7 @@ func (x *session) attempt(then sighting, do func() error) error {
 // unchanged returns errChanged if another process has changed the Store since
 // it was last seen, and an error if it holds the login of another credential.
 func (x *session) unchanged(ctx context.Context) error {
-	data, err := x.store.Get(ctx, x.key)
+	data, err := x.get(ctx)
 	now := absent
 	switch {
 	case err == nil:
