@@ -68,7 +68,7 @@ func (b *CircuitBreaker) Allow() (done func(error), err error) {
 // pass lets the holder of t through, and returns what to tell the outcome to.
 // gobreaker has the state: closed, open or half-open. When to ask is the
 // outage's to say, so what gobreaker would refuse has been refused already, but
-// for a trial that somebody begins between two trials of the outage.
+// for a trial that a caller of Allow begins between two trials of the outage.
 func (b *CircuitBreaker) pass(t turn, l limits) (done func(error)) {
 	l.openFor = b.openFor()
 	tell, err := b.gobreaker().Allow()
@@ -92,7 +92,7 @@ func (b *CircuitBreaker) gobreaker() *gobreaker.TwoStepCircuitBreaker[struct{}] 
 			OnStateChange: func(_ string, from, to gobreaker.State) {
 				b.mu.Lock()
 				defer b.mu.Unlock()
-				if len(b.changes) < 8 { // nobody takes them without a Cache
+				if len(b.changes) < 8 { // without a Cache they are never taken
 					b.changes = append(b.changes, stateChange{from.String(), to.String()})
 				}
 			},

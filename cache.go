@@ -21,8 +21,8 @@ import (
 //
 // A token is valid while it has not expired and no API has rejected it. A Cache
 // needs no Close: calls to Token begin what is due, each refresh ends by itself,
-// and no goroutine outlives it, except one that waits for a Source, a Store or
-// a hook that does not return.
+// and no goroutine outlives it, except one that waits for a Source, a Store, a
+// Breaker or a hook that does not return.
 type Cache struct {
 	// Source obtains new tokens. If it is a [Refresher], it redeems refresh
 	// tokens as well. Nil: tokens come from the Store or from Set only.
@@ -128,7 +128,7 @@ func (c *Cache) slow(ctx context.Context, now instant.Time) (*entry, error) {
 // costs one refresh. While the API rejects renewed tokens too, renewals pause,
 // and the error is a [*TokenError] with the time to come back; call
 // [Cache.Accepted] for each token that an API accepted, so that they do not.
-// (Transport does so by itself.) A nil rejected forces a renewal of a token that
+// (Transport does.) A nil rejected forces a renewal of a token that
 // stays valid until it has succeeded.
 func (c *Cache) Renew(ctx context.Context, rejected *Token) (*Token, error) {
 	var e *entry
@@ -187,7 +187,7 @@ func (c *Cache) beginRenewal(ctx context.Context, rejected *entry, host string) 
 
 // Accepted tells the Cache that an API accepted t in place of a token that it
 // had rejected: the renewal helped, and the next one need not wait. Transport
-// calls it by itself; it is for callers of [Cache.Renew].
+// does so for its requests; Accepted is for callers of [Cache.Renew].
 func (c *Cache) Accepted(t *Token) {
 	if t != nil {
 		c.acceptedBy(&entry{token: *t}, "")
@@ -424,7 +424,7 @@ func (c *Cache) wait(ctx context.Context, landed <-chan singleflight.Result) (*e
 }
 
 // tokenError is the error of a caller that waited and got no token. It is a
-// function of its own to keep the stack of those who wait small.
+// separate function to keep the stack of those who wait small.
 func tokenError(err error) error {
 	if err == nil {
 		err = errExpired
@@ -506,8 +506,8 @@ func (c *Cache) updateToken(e *entry, change func(*state) *state) bool {
 	}
 }
 
-// dated returns t with the Expiry that DefaultLifetime gives it, so that
-// a restart does not prolong its life.
+// dated returns t with its Expiry set from DefaultLifetime, if it has none, so
+// that a restart does not prolong its life.
 func (c *Cache) dated(t *Token) *Token {
 	if t.AccessToken == "" || !t.Expiry.IsZero() || c.DefaultLifetime <= 0 {
 		return t
@@ -548,7 +548,7 @@ func (c *Cache) storage() *storage {
 	return c.stored.Load()
 }
 
-// endpoint is the Source behind the Breaker.
+// endpoint returns the Source with its Breaker.
 func (c *Cache) endpoint() *endpoint {
 	e := &endpoint{source: c.Source, repeats: c.RetryFor >= 0, circuit: c.circuit, start: c.startCircuit}
 	if _, ok := c.Breaker.(*CircuitBreaker); !ok {

@@ -114,5 +114,5 @@ type foreignError struct {
 }
 
 func (e *foreignError) Error() string {
-	return fmt.Sprintf("the token stored under Cache.Key is of client %q at %q: give each client and server a Key of its own, or delete it", e.of.ClientID, e.of.TokenURL)
+	return fmt.Sprintf("the token stored under Cache.Key is of client %q at %q: use a different Key for each client and server, or delete it", e.of.ClientID, e.of.TokenURL)
 }

@@ -433,7 +433,7 @@ func TestForeignRecordInASharedStore(t *testing.T) {
 		}
 		other := source("other")
 		_, err := (&bearer.Cache{Source: other, Store: s, Key: "k"}).Token(t.Context())
-		const want = `is of client "mine" at "https://auth.test/token": give each client and server a Key of its own, or delete it`
+		const want = `is of client "mine" at "https://auth.test/token": use a different Key for each client and server, or delete it`
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %s", err, want)
 		}

@@ -11,7 +11,7 @@ import (
 	"example.com/bearer/internal/mistake"
 )
 
-// An endpoint is a Source behind its Breaker.
+// An endpoint is a Source with its Breaker, which is asked first.
 type endpoint struct {
 	source  Source
 	foreign Breaker // asked once for a refresh; nil if the Breaker is a CircuitBreaker

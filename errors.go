@@ -26,7 +26,7 @@ var (
 	ErrBreakerOpen = errors.New("bearer: circuit breaker is open")
 
 	// ErrLoginRequired is in a [TokenError] when only the user's consent can
-	// help: nobody has logged in yet, or the refresh token has expired, was
+	// help: there was no login yet, or the refresh token has expired, was
 	// revoked or was used before. It is the same value as ErrLoginRequired of
 	// package grant.
 	ErrLoginRequired = oauthcode.ErrLoginRequired
@@ -62,7 +62,7 @@ type TokenError struct {
 	RetryAfter time.Duration
 }
 
-// Error gives one line, without secrets.
+// Error returns one line, without secrets.
 func (e *TokenError) Error() string {
 	msg := "bearer: no token: " + describe(e.Err)
 	if d := e.RetryAfter.Round(time.Millisecond); d > 0 {

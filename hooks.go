@@ -48,8 +48,8 @@ type Hooks struct {
 	// one of [Transport.Hosts] or is another origin reached by a redirect.
 	TokenWithheld func(ctx context.Context, e Event)
 
-	// StoreFailed: Op ("lock", "unlock", "get", "put") and Err are set. A put
-	// that failed is tried again until it works.
+	// StoreFailed: Op ("lock", "unlock", "get", "put", "delete") and Err are
+	// set. A put that failed is tried again until it works.
 	StoreFailed func(ctx context.Context, e Event)
 }
 

@@ -21,7 +21,7 @@ type outage struct {
 	span     time.Duration // that opens the breaker: RetryFor of the Cache that failed last
 	next     instant.Time  // no trial begins before
 	trial    bool          // one is under way
-	moved    chan struct{} // closed when a trial ends; nil if nobody waits for it
+	moved    chan struct{} // closed when a trial ends; nil if no caller waits for it
 }
 
 // defaultRetryFor is [Cache.RetryFor] when that is zero, and the span of

@@ -49,8 +49,8 @@ func callerPause(f *failure) time.Duration {
 	return jittered(doubling(time.Second, f.n-1, longestPause))
 }
 
-// retryPause is the pause before the next refresh in the background, behind a
-// valid token.
+// retryPause is the pause before the next refresh in the background, while the
+// token is valid.
 func retryPause(f *failure) time.Duration {
 	return jittered(doubling(time.Second, f.n-1, longestPause))
 }
@@ -72,8 +72,8 @@ func renewalPause(n int) time.Duration { return doubling(time.Second, n-1, longe
 func renewalJitter() time.Duration { return rand.N(50 * time.Millisecond) }
 
 // trialPause is the pause between the n-th trial of an endpoint that fails and
-// the next one. Callers wait meanwhile: a blip is over in 100 ms, and nobody
-// should notice a longer one by more than a second.
+// the next one. Callers wait meanwhile: a blip costs them 100 ms, and a longer
+// outage less than a second more than it lasted.
 func trialPause(n int) time.Duration {
 	return jittered(doubling(shortestPause, n-1, 800*time.Millisecond))
 }

@@ -141,7 +141,7 @@ func (r *refresh) once(ctx context.Context) (*entry, error) {
 		return r.fail(ctx, prev, f)
 	}
 
-	// G19: nobody gets the access token before the refresh token that came
+	// G19: no caller gets the access token before the refresh token that came
 	// with it is in the Store, or the Store has failed to take it.
 	r.dog.watch("the Store", saving)
 	t = c.dated(t)

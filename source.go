@@ -11,8 +11,8 @@ import (
 	"example.com/bearer/internal/mistake"
 )
 
-// Token is an access token with what came with it. It is shared by everybody
-// who asks for it: do not change one.
+// Token is an access token with what came with it. It is shared by all callers
+// that get it: do not change one.
 type Token = oauth2.Token
 
 // A Source obtains a token from scratch, each time it is asked: caching is the
@@ -52,7 +52,7 @@ func (f SourceFunc) Token(ctx context.Context) (*Token, error) {
 // FromOAuth2 makes an [oauth2.TokenSource] a [Source].
 //
 // Give it one that does not cache. What is wrapped in
-// [oauth2.ReuseTokenSource] gives the same token again when it is asked for
+// [oauth2.ReuseTokenSource] returns the same token again when it is asked for
 // another one: a rejected token cannot be renewed then, and it is refreshed
 // only when that wrapper thinks so. An oauth2.TokenSource has no context; the
 // Cache stops waiting for it after its RefreshTimeout all the same.

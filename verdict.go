@@ -128,7 +128,7 @@ func refusesSilently(err error) bool {
 // the refresh token, with the successor lost. It is false only on evidence that
 // the server did not process the request: nothing was sent, the answer was a
 // 4xx or a redirect, or a 503 that says so. A 503 alone says nothing: gateways
-// answer it after a time-out behind them.
+// answer it after a time-out of the server that they forward to.
 func maybeSpent(err error) bool {
 	if notAsked(err) {
 		return false
