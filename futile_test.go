@@ -85,3 +85,16 @@ func TestFutileIsImmutable(t *testing.T) {
 		t.Errorf("got %s, want %s as before", got, before)
 	}
 }
+
+// G12: a host that accepts a token speaks for itself: the others that rejected
+// renewed tokens stay futile.
+func TestFutileAcceptedByOneHost(t *testing.T) {
+	now := instant.Now()
+	f := futile(nil).renewed("a", now).renewed("b", now).accepted("a")
+	if f.has("a") || !f.has("b") || f.count("b", now) != 1 {
+		t.Errorf("got %+v, want only b, renewed for once", f)
+	}
+	if f.allow("a", now) != nil || f.allow("b", now) == nil {
+		t.Error("got a's renewal refused or b's allowed, want the reverse")
+	}
+}

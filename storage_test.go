@@ -139,10 +139,9 @@ func TestNoStorage(t *testing.T) {
 // scripted is a Locker whose operations are functions.
 type scripted struct {
 	MemoryStore
-	lock   func(ctx context.Context) (func() error, error)
-	get    func() error
-	put    func() error
-	delete func() error
+	lock func(ctx context.Context) (func() error, error)
+	get  func() error
+	put  func() error
 }
 
 func (s *scripted) Lock(ctx context.Context, key string) (func() error, error) {
