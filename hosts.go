@@ -37,11 +37,14 @@ func (t *Transport) decide(req *http.Request) decision {
 //
 // http.Client records in Request.Response the response that caused a request,
 // and pass sees to it that Response.Request is the request before. If a link is
-// missing, so is the proof.
+// missing, so is the proof, and if the chain does not end: a handmade one can be
+// a circle.
 func (t *Transport) trusted(req *http.Request) bool {
-	for r := req; r.Response != nil; {
+	const longest = 1000 // http.Client stops after 10 unless CheckRedirect is set
+	n := 0
+	for r := req; r.Response != nil; n++ {
 		r = r.Response.Request
-		if r == nil || r.URL == nil {
+		if r == nil || r.URL == nil || n == longest {
 			return false
 		}
 		if len(t.allowed) > 0 && !t.allows(r.URL) || len(t.allowed) == 0 && !origin.Same(r.URL, req.URL) {

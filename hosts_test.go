@@ -422,3 +422,21 @@ func TestG3BaseThatSetsNoRequest(t *testing.T) {
 		t.Errorf("the hops were sent %q, want %q", got, want)
 	}
 }
+
+// G3: a handmade redirect chain may be a circle. It proves nothing, and must
+// not be followed for ever.
+func TestG3CircularRedirectChain(t *testing.T) {
+	for _, hosts := range [][]string{nil, {"api.test"}} {
+		tr := &bearer.Transport{Source: new(mint), Hosts: hosts, Base: roundTrip(func(req *http.Request) (*http.Response, error) {
+			if got := req.Header.Get("Authorization"); got != "" {
+				t.Errorf("Hosts %v: got %q, want no token", hosts, got)
+			}
+			return answer(req, http.StatusOK, ""), nil
+		})}
+		req := post(t.Context(), nil)
+		req.Response = &http.Response{Request: req}
+		if _, err := tr.RoundTrip(req); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
