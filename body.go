@@ -1,7 +1,6 @@
 package bearer
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -44,7 +43,7 @@ func (t *Transport) bodyOf(req *http.Request) payload {
 	case req.GetBody != nil:
 		l := &lender{get: req.GetBody, uses: 1}
 		l.first = loan{lender: l, body: body}
-		return payload{&l.first, l.open, l}
+		return payload{&l.first, l.lend, l}
 	case 0 < t.MaxReplayBytes && req.ContentLength <= t.MaxReplayBytes:
 		r := newRecording(body, t.MaxReplayBytes)
 		return payload{r.play(false), r.open, r}
@@ -64,6 +63,7 @@ func (p payload) replayable(resp *http.Response) bool {
 var (
 	errHeld    = errors.New("bearer: Transport.Base still holds the request's body")
 	errLarge   = errors.New("bearer: the rejection is longer than 64 KiB")
+	errSlow    = errors.New("bearer: the rejection did not end within 1 s")
 	errNilBody = errors.New("bearer: Request.GetBody returned neither a body nor an error")
 	errTooLong = errors.New("bearer: the request's body is longer than Transport.MaxReplayBytes and can be read only once")
 )
@@ -76,14 +76,16 @@ type lender struct {
 	get   func() (io.ReadCloser, error)
 	first loan
 
-	mu   sync.Mutex    // guards what follows, and closed of every loan
+	mu   sync.Mutex    // guards what follows, and closed and err of every loan
 	uses int           // loans that are open, and calls of Read and Close under way
 	idle chan struct{} // if reopen waits: closed when uses falls to 0
 }
 
-// letGoWithin is how long reopen waits for Base. An HTTP/2 transport closes a
-// body within microseconds of the response; only one that is stuck in a body's
-// Read takes longer, and it may be stuck forever.
+// letGoWithin is how long a replay waits for Base to return the rejection's
+// last byte, and then to close the request's body. Both take microseconds after
+// the rejection's header; what takes longer may take forever, for instance a
+// transport that is stuck in the body's Read, or an API that ends the rejection
+// of a stream when the stream ends.
 const letGoWithin = time.Second
 
 func (l *lender) reopen(ctx context.Context) (io.ReadCloser, error) {
@@ -105,13 +107,11 @@ func (l *lender) reopen(ctx context.Context) (io.ReadCloser, error) {
 	case <-timeout.C:
 		return nil, errHeld
 	}
-	return l.lend(false)
+	return l.lend()
 }
 
-// open is GetBody for Base.
-func (l *lender) open() (io.ReadCloser, error) { return l.lend(true) }
-
-func (l *lender) lend(untilEOF bool) (io.ReadCloser, error) {
+// lend opens another body. It is GetBody for Base, too.
+func (l *lender) lend() (io.ReadCloser, error) {
 	body, err := l.get()
 	if err != nil {
 		return nil, err
@@ -122,7 +122,7 @@ func (l *lender) lend(untilEOF bool) (io.ReadCloser, error) {
 	l.mu.Lock()
 	l.uses++
 	l.mu.Unlock()
-	return &loan{lender: l, body: body, untilEOF: untilEOF}, nil
+	return &loan{lender: l, body: body}, nil
 }
 
 func (l *lender) available() bool { return true }
@@ -139,15 +139,20 @@ func (l *lender) done() {
 	}
 }
 
-// A loan is a body that is lent to Base until it is closed.
+// A loan is a body that is lent to Base until Base closes it, or has read it to
+// its end: what signs requests often hashes a body and drops it.
 type loan struct {
 	*lender
-	body     io.ReadCloser
-	closed   bool // by the first Close; the only one that reaches body
-	untilEOF bool // Base asked for it, perhaps only to hash it, and might not close it
+	body   io.ReadCloser
+	closed bool  // by the first call of close; the only one that reaches body
+	ended  error // what Read returned last, if not nil; for Read only
+	err    error // of body.Close, for the first Close by Base
 }
 
 func (b *loan) Read(p []byte) (int, error) {
+	if b.ended != nil {
+		return 0, b.ended
+	}
 	b.mu.Lock()
 	if b.closed {
 		b.mu.Unlock()
@@ -157,23 +162,38 @@ func (b *loan) Read(p []byte) (int, error) {
 	b.mu.Unlock()
 	defer b.done()
 	n, err := b.body.Read(p)
-	if err != nil && b.untilEOF {
-		b.Close()
+	if err != nil {
+		b.ended = err
+		b.close()
 	}
 	return n, err
 }
 
-// Close ends the loan when body's Close has returned.
+// Close implements [io.Closer]. If Read has closed body, the error of that is
+// returned here, once.
 func (b *loan) Close() error {
+	b.close()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	err := b.err
+	b.err = nil
+	return err
+}
+
+// close ends the loan when body's Close has returned.
+func (b *loan) close() {
 	b.mu.Lock()
 	closed := b.closed
 	b.closed = true
 	b.mu.Unlock()
 	if closed {
-		return nil
+		return
 	}
 	defer b.done()
-	return b.body.Close()
+	err := b.body.Close()
+	b.mu.Lock()
+	b.err = err
+	b.mu.Unlock()
 }
 
 // A recording is a body without GetBody that is recorded while it is sent, so
@@ -286,7 +306,7 @@ type playback struct {
 	of       *recording
 	off      int // how much of data it has read
 	closed   bool
-	untilEOF bool // as of a loan
+	untilEOF bool // Base asked for it, perhaps only to hash it, and might not close it
 }
 
 func (p *playback) Read(b []byte) (int, error) {
@@ -358,50 +378,63 @@ func (p *playback) Close() error {
 const maxBuffered = 64 << 10
 
 // buffer reads resp's body and closes it, so that Base lets go of the
-// request's, and replaces it by a copy, with the error of reading if there was
-// one. If the body is longer than maxBuffered, buffer reports false, and resp
-// can be read from its start as before.
-func buffer(resp *http.Response) bool {
-	body := resp.Body
-	if body == nil {
-		return true // not from net/http, but http.Client allows it
-	}
-	data, err := io.ReadAll(io.LimitReader(body, maxBuffered+1))
-	head := bytes.NewReader(data)
-	if len(data) > maxBuffered {
-		resp.Body = readCloser{io.MultiReader(head, body), body}
-		return false
-	}
-	body.Close()
-	resp.Body = io.NopCloser(head)
-	if err != nil {
-		resp.Body = io.NopCloser(io.MultiReader(head, failing{err}))
-	}
-	return true
-}
-
-type readCloser struct {
-	io.Reader
-	io.Closer
-}
-
-// failing is a Reader of which only the error is left.
-type failing struct{ err error }
-
-func (f failing) Read([]byte) (int, error) { return 0, f.err }
-
-// drain closes the body of a rejection that is not needed any more. It reads a
-// short one first, so that the connection can be reused.
-func drain(resp *http.Response) {
+// connection and of the request's body, and replaces it by a copy, with the
+// error of reading if there was one. If the body is longer than maxBuffered, or
+// does not end within letGoWithin, buffer returns an error, and resp can be read
+// from its start as before.
+func buffer(ctx context.Context, resp *http.Response) error {
 	if resp.Body == nil {
-		return // as in buffer
+		return nil // not from net/http, but http.Client allows it
 	}
-	const short = 4 << 10 // for more, a new connection is cheaper
-	if resp.ContentLength <= short {
-		_, _ = io.CopyN(io.Discard, resp.Body, short)
+	h := &head{body: resp.Body, read: make(chan struct{})}
+	go h.fill()
+	resp.Body = h
+	timeout := time.NewTimer(letGoWithin)
+	defer timeout.Stop()
+	select {
+	case <-h.read:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-timeout.C:
+		return errSlow
 	}
-	resp.Body.Close()
+	if len(h.data) > maxBuffered {
+		return errLarge
+	}
+	h.body.Close()
+	h.body = http.NoBody
+	return nil
 }
+
+// A head is a response's body whose beginning is read ahead, in a goroutine
+// that ends when the beginning has been read, or when the body is closed.
+type head struct {
+	body io.ReadCloser
+	read chan struct{} // closed when data and err are set
+
+	data []byte // at most maxBuffered+1 bytes; what is left of them
+	err  error  // that ended reading early
+}
+
+func (h *head) fill() {
+	defer close(h.read)
+	h.data, h.err = io.ReadAll(io.LimitReader(h.body, maxBuffered+1))
+}
+
+func (h *head) Read(p []byte) (int, error) {
+	<-h.read
+	if len(h.data) > 0 {
+		n := copy(p, h.data)
+		h.data = h.data[n:]
+		return n, nil
+	}
+	if h.err != nil {
+		return 0, h.err
+	}
+	return h.body.Read(p)
+}
+
+func (h *head) Close() error { return h.body.Close() }
 
 // closeBody closes the body of a request that is not sent, as a RoundTripper
 // must.

@@ -755,3 +755,72 @@ func TestUpgradeIsNotTouched(t *testing.T) {
 		t.Errorf("got %v, %v, want the response with the Body of Base", resp, err)
 	}
 }
+
+// G1, G4: a Base that signs requests reads the body to its end and sends a copy
+// of it. Many such do not close the original. The request is replayed all the
+// same, without a delay.
+func TestG4BaseThatReadsTheBodyAndDropsIt(t *testing.T) {
+	for _, limit := range []int64{0, 10} {
+		t.Run(fmt.Sprintf("MaxReplayBytes %d", limit), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				tr := &bearer.Transport{Source: new(mint), MaxReplayBytes: limit, Base: roundTrip(func(req *http.Request) (*http.Response, error) {
+					data, err := io.ReadAll(req.Body)
+					if err != nil {
+						return nil, err
+					}
+					if again, err := req.Body.Read(make([]byte, 1)); again != 0 || err != io.EOF {
+						t.Errorf("after the end: got %d, %v, want 0, EOF", again, err)
+					}
+					signed := req.Clone(req.Context())
+					signed.Body = io.NopCloser(bytes.NewReader(data))
+					if newToken(req) {
+						return answer(signed, http.StatusOK, string(data)), nil
+					}
+					return answer(signed, http.StatusUnauthorized, ""), nil
+				})}
+				first := &closeCounter{Reader: strings.NewReader("body")}
+				second := &closeCounter{Reader: strings.NewReader("body")}
+				req := post(t.Context(), first)
+				if limit == 0 {
+					req.GetBody = func() (io.ReadCloser, error) { return second, nil }
+				}
+				start := time.Now()
+				resp, err := tr.RoundTrip(req)
+				if err != nil || resp.StatusCode != http.StatusOK || readAll(t, resp) != "body" {
+					t.Fatalf("got %v, %v, want 200 with the body", resp, err)
+				}
+				if took := time.Since(start); took > mostJitter {
+					t.Errorf("it took %v, want at most %v", took, mostJitter)
+				}
+				if a, b := first.closed.Load(), second.closed.Load(); limit == 0 && (a != 1 || b != 1) {
+					t.Errorf("the bodies were closed %d and %d times, want 1 and 1", a, b)
+				}
+			})
+		})
+	}
+}
+
+// The error of closing a body at its end is not lost: Base gets it when it
+// closes the body.
+func TestErrorOfClosingABodyReachesBase(t *testing.T) {
+	var got error
+	tr := &bearer.Transport{Source: new(mint), Base: roundTrip(func(req *http.Request) (*http.Response, error) {
+		_, _ = io.Copy(io.Discard, req.Body)
+		got = req.Body.Close()
+		return answer(&http.Request{}, http.StatusOK, ""), nil
+	})}
+	req := post(t.Context(), nil)
+	req.Body = badClose{strings.NewReader("body")}
+	req.GetBody = func() (io.ReadCloser, error) { return req.Body, nil }
+	if _, err := tr.RoundTrip(req); err != nil {
+		t.Fatal(err)
+	}
+	if got != errDisk {
+		t.Errorf("got %v, want %v", got, errDisk)
+	}
+}
+
+// badClose is a body whose Close fails.
+type badClose struct{ io.Reader }
+
+func (badClose) Close() error { return errDisk }

@@ -16,7 +16,7 @@ import (
 type futile []futileHost
 
 type futileHost struct {
-	host string // "" for callers of Renew and Accepted without a Transport
+	host string // "" if no replay will tell: with Renew, or for requests that cannot be replayed
 	n    int    // renewals since a token was accepted
 	last instant.Time
 }
@@ -26,7 +26,7 @@ type futileHost struct {
 const mostFutile = 8
 
 // quietAfter is how long after its last renewal a token counts as accepted if
-// nothing can say so: with Renew alone, without a Transport.
+// no replay can tell.
 const quietAfter = time.Minute
 
 var errFreshRejected = errors.New("the API rejects new tokens too: check the audience, the scopes and the account that they are for")
@@ -40,7 +40,7 @@ func (f futile) index(host string) int {
 func (f futile) has(host string) bool { return f.index(host) >= 0 }
 
 // count returns how many renewals for host have not helped, as far as is known
-// at now. Without a Transport nothing says whether a token was accepted, so the
+// at now. Without a replay nothing may tell whether a token was accepted, so the
 // first renewal does not count, and none does after quietAfter.
 func (f futile) count(host string, now instant.Time) int {
 	i := f.index(host)

@@ -611,3 +611,180 @@ func TestRequestsAreNotHeldOnTo(t *testing.T) {
 	}
 	wg.Wait()
 }
+
+// G12: a request that cannot be replayed does not tell whether its host accepts
+// the new token. So each later revocation is acted on as the first one: only
+// the request that meets it is rejected, and those that follow wait.
+func TestG12RevocationsThatOnlyStreamsMeet(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source := &mint{takes: 2 * time.Second}
+		good := "Bearer token-1"
+		tr := &bearer.Transport{Source: source, Base: roundTrip(func(req *http.Request) (*http.Response, error) {
+			if req.Header.Get("Authorization") == good {
+				return answer(req, http.StatusOK, ""), nil
+			}
+			return answer(req, http.StatusUnauthorized, ""), nil
+		})}
+		upload := func() int {
+			resp, err := tr.RoundTrip(post(t.Context(), stream("body")))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return resp.StatusCode
+		}
+		if got := upload(); got != http.StatusOK {
+			t.Fatalf("got %d, want 200", got)
+		}
+		for n := range 4 {
+			time.Sleep(time.Hour)
+			good = fmt.Sprintf("Bearer token-%d", n+2)
+			if got := upload(); got != http.StatusUnauthorized {
+				t.Fatalf("revocation %d: got %d, want 401", n+1, got)
+			}
+			time.Sleep(100 * time.Millisecond)
+			if got := upload(); got != http.StatusOK {
+				t.Errorf("revocation %d: an upload during the renewal got %d, want 200", n+1, got)
+			}
+		}
+	})
+}
+
+// G12: an API that rejects every token does not cost a renewal per stream.
+func TestG12StreamsThatAreAlwaysRejected(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source := new(mint)
+		tr := &bearer.Transport{Source: source, Base: roundTrip(func(req *http.Request) (*http.Response, error) {
+			return answer(req, http.StatusUnauthorized, ""), nil
+		})}
+		for range 600 {
+			if _, err := tr.RoundTrip(post(t.Context(), stream("body"))); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+		if got := source.calls.Load(); got < 3 || got > 10 {
+			t.Errorf("got %d token requests in a minute, want 3 to 10", got)
+		}
+	})
+}
+
+// stalled is the body of a response that begins with text and does not end
+// before ctx does.
+func stalled(ctx context.Context, text string) io.ReadCloser {
+	r, w := io.Pipe()
+	go func() { _, _ = io.WriteString(w, text) }()
+	context.AfterFunc(ctx, func() { w.CloseWithError(io.ErrUnexpectedEOF) })
+	return r
+}
+
+// G4: a rejection that does not end keeps no request waiting. One with a body
+// gets its rejection back, and what follows can be read from it; one without is
+// replayed.
+func TestG4RejectionThatDoesNotEnd(t *testing.T) {
+	for name, c := range map[string]struct {
+		body io.Reader
+		want int
+	}{
+		"no body": {nil, http.StatusOK},
+		"a body":  {strings.NewReader("body"), http.StatusUnauthorized},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			source := new(mint)
+			tr := &bearer.Transport{Source: source, Base: roundTrip(func(req *http.Request) (*http.Response, error) {
+				resp := answer(req, http.StatusOK, "accepted")
+				if !newToken(req) {
+					resp.StatusCode, resp.ContentLength = http.StatusUnauthorized, -1
+					resp.Body = stalled(req.Context(), "rejected")
+				}
+				return resp, nil
+			})}
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			start := time.Now()
+			resp, err := tr.RoundTrip(post(ctx, c.body))
+			if err != nil || resp.StatusCode != c.want {
+				t.Fatalf("%s: got %v, %v, want %d", name, resp, err, c.want)
+			}
+			if took := time.Since(start); took > time.Second+mostJitter {
+				t.Errorf("%s: it took %v, want about 1 s", name, took)
+			}
+			got, err := io.ReadAll(resp.Body)
+			if c.want == http.StatusUnauthorized && (string(got) != "rejected" || err != io.ErrUnexpectedEOF) {
+				t.Errorf("%s: got %q, %v, want the rejection with its own error", name, got, err)
+			}
+			resp.Body.Close()
+			synctest.Wait()
+			if got := source.calls.Load(); got != 2 {
+				t.Errorf("%s: got %d token requests, want 2", name, got)
+			}
+		})
+	}
+}
+
+// G4: a long rejection of unknown length does not wait for the renewal, as its
+// request will not be replayed.
+func TestG4LongRejectionDoesNotWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		text := strings.Repeat("x", 100<<10)
+		source := &mint{takes: 10 * time.Second}
+		cache := &bearer.Cache{Source: source}
+		if err := cache.Set(t.Context(), &bearer.Token{AccessToken: "old"}); err != nil {
+			t.Fatal(err)
+		}
+		tr := &bearer.Transport{Source: cache, Base: roundTrip(func(req *http.Request) (*http.Response, error) {
+			resp := answer(req, http.StatusUnauthorized, text)
+			resp.ContentLength = -1
+			return resp, nil
+		})}
+		start := time.Now()
+		resp, err := tr.RoundTrip(post(t.Context(), strings.NewReader("body")))
+		if err != nil || resp.StatusCode != http.StatusUnauthorized || readAll(t, resp) != text {
+			t.Errorf("got %v, %v, want the 401, whole", resp, err)
+		}
+		if took := time.Since(start); took != 0 {
+			t.Errorf("it took %v, want no delay", took)
+		}
+		time.Sleep(time.Minute)
+		if got := source.calls.Load(); got != 1 {
+			t.Errorf("got %d token requests, want 1", got)
+		}
+	})
+}
+
+// G4: a rejection does not hold the connection that the token request needs.
+func TestG4RejectionFreesItsConnection(t *testing.T) {
+	var tokens atomic.Int64
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.URL.Path == "/token":
+			fmt.Fprintf(w, "token-%d", tokens.Add(1))
+		case !newToken(r):
+			w.WriteHeader(http.StatusUnauthorized)
+			_, _ = io.WriteString(w, "rejected")
+		}
+	}))
+	defer srv.Close()
+	base := &http.Transport{MaxConnsPerHost: 1}
+	defer base.CloseIdleConnections()
+	tr := &bearer.Transport{Base: base, Source: bearer.SourceFunc(func(ctx context.Context) (*bearer.Token, error) {
+		req, err := http.NewRequestWithContext(ctx, http.MethodPost, srv.URL+"/token", nil)
+		if err != nil {
+			return nil, err
+		}
+		resp, err := base.RoundTrip(req)
+		if err != nil {
+			return nil, err
+		}
+		defer resp.Body.Close()
+		access, err := io.ReadAll(resp.Body)
+		return &bearer.Token{AccessToken: string(access)}, err
+	})}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	req, _ := http.NewRequestWithContext(ctx, http.MethodGet, srv.URL+"/api", nil)
+	resp, err := tr.RoundTrip(req)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		t.Fatalf("got %v, %v, want 200", resp, err)
+	}
+	resp.Body.Close()
+}

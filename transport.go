@@ -28,15 +28,18 @@ import (
 // A request that has an Authorization header is sent as it is. If the header
 // has that key without a value, the request is sent without authorization.
 //
-// A request with a body is not replayed if the rejection is longer than 64 KiB,
-// or if Base still holds the body 1 s after the rejection was closed. Whenever
-// there is no replay, the rejection is returned whole.
+// A request with a body is not replayed if the rejection is longer than 64 KiB
+// or takes more than 1 s to read, or if 1 s later Base has neither closed the
+// body nor read it to its end. Whenever there is no replay, the rejection is
+// returned whole.
 type Transport struct {
 	// Source provides the tokens. Unless it is a [*Cache], Transport wraps it
 	// in a Cache with the default values. Required.
 	Source Source
 
-	// Base sends the requests. Nil means [http.DefaultTransport].
+	// Base sends the requests. It must not follow redirects, as those of
+	// go-retryablehttp do unless their client is told not to: it alone would
+	// decide then where the token goes. Nil means [http.DefaultTransport].
 	Base http.RoundTripper
 
 	// Hosts lists the hosts that get the token, each as "host", for any port,
@@ -250,7 +253,17 @@ func (t *Transport) replay(req *http.Request, body payload, resp *http.Response,
 
 	host := hostOf(req.URL)
 	if !body.replayable(resp) {
-		t.cache.renewInBackground(ctx, e, host) // for the requests that follow
+		// For the requests that follow. Nothing will say whether host accepts
+		// the new token, so it does not count as a renewal for host.
+		t.cache.renewInBackground(ctx, e, "")
+		return resp, nil
+	}
+	// Before the renewal, since the connection that the rejection holds may be
+	// the one that the token request waits for (http.Transport.MaxConnsPerHost).
+	if err := buffer(ctx, resp); err != nil && body.again != nil {
+		t.cache.renewInBackground(ctx, e, "")
+		event.Err = err
+		t.tell(ctx, notReplayed, event)
 		return resp, nil
 	}
 	next, err := t.cache.renewFor(ctx, e, host)
@@ -259,18 +272,16 @@ func (t *Transport) replay(req *http.Request, body payload, resp *http.Response,
 		t.tell(ctx, renewalFailed, event)
 		return resp, nil
 	}
-	if body.again == nil {
-		drain(resp)
-	} else {
-		err = errLarge
-		if buffer(resp) {
-			body.first, err = body.again.reopen(ctx)
-		}
+	if body.again != nil {
+		body.first, err = body.again.reopen(ctx)
 		if err != nil {
 			event.Err = err
 			t.tell(ctx, notReplayed, event)
 			return resp, nil
 		}
+	}
+	if resp.Body != nil {
+		resp.Body.Close()
 	}
 
 	header, _ := copyHeader(req.Header)
