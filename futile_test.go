@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"testing"
 	"time"
+
+	"example.com/bearer/internal/instant"
 )
 
 // G12: after a renewal that did not help the next one for that host waits, with

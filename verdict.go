@@ -50,7 +50,7 @@ func kindOf(err error) failureKind {
 		return sick // whatever the endpoint answered earlier
 	}
 	if re, ok := errors.AsType[*oauth2.RetrieveError](err); ok {
-		if status := statusOf(re); status/100 == 4 || status == 0 && oauthcode.Permanent(re.ErrorCode) {
+		if status := statusOf(re); status/100 == 4 || refusesWith200(re) || status == 0 && oauthcode.Permanent(re.ErrorCode) {
 			if status == http.StatusRequestTimeout || status == http.StatusTooManyRequests {
 				return sick
 			}
@@ -62,6 +62,12 @@ func kindOf(err error) failureKind {
 		return refusal
 	}
 	return sick
+}
+
+// refusesWith200 reports whether a server refused the request with an error
+// code and a 2xx status, as GitHub does.
+func refusesWith200(re *oauth2.RetrieveError) bool {
+	return statusOf(re)/100 == 2 && re.ErrorCode != "" && !oauthcode.Transient(re.ErrorCode)
 }
 
 // permanentByItsWord reports whether err has a method Temporary that says that
@@ -105,10 +111,11 @@ func statusOf(re *oauth2.RetrieveError) int {
 
 // refusesGrant reports whether the server refused the refresh token that it
 // was sent (RFC 6749 section 5.2). Only a 4xx counts: a server error is an
-// accident, whatever its body says.
+// accident, whatever its body says, and with a 2xx the code and the status
+// contradict each other, so the refresh token is tried again.
 func refusesGrant(err error) bool {
 	re, ok := errors.AsType[*oauth2.RetrieveError](err)
-	return ok && re.ErrorCode == "invalid_grant" && kindOf(err) == refusal
+	return ok && re.ErrorCode == "invalid_grant" && kindOf(err) == refusal && !refusesWith200(re)
 }
 
 // refusesSilently reports whether a server that names no error code answered
@@ -126,9 +133,9 @@ func refusesSilently(err error) bool {
 
 // maybeSpent reports whether a refresh that failed with err may have used up
 // the refresh token, with the successor lost. It is false only on evidence that
-// the server did not process the request: nothing was sent, the answer was a
-// 4xx or a redirect, or a 503 that says so. A 503 alone says nothing: gateways
-// answer it after a time-out of the server that they forward to.
+// the server did not process the request: nothing was sent, or the answer was a
+// 4xx, a redirect, a refusal with a 2xx status, or a 503 that says so. A 503
+// alone says nothing: gateways answer it after an upstream time-out.
 func maybeSpent(err error) bool {
 	if notAsked(err) {
 		return false
@@ -144,7 +151,7 @@ func maybeSpent(err error) bool {
 		case status == http.StatusServiceUnavailable:
 			return re.ErrorCode != "temporarily_unavailable" && re.Response.Header.Get("Retry-After") == ""
 		default:
-			return status/100 == 5 || status/100 == 2
+			return status/100 == 5 || status/100 == 2 && !refusesWith200(re)
 		}
 	}
 	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" {

@@ -22,10 +22,6 @@ const (
 	maxCode = 64
 )
 
-// transient are the codes that are no refusal. They belong to the protocol, and
-// are shown, as the permanent ones are, whatever the secret is.
-var transient = []string{"server_error", "temporarily_unavailable", "authorization_pending", "slow_down"}
-
 // refusal returns the error that the answer is, nil if it is none: a status
 // other than 2xx, or an error code, which some servers send with 200.
 func (a *answer) refusal() *Error {
@@ -36,7 +32,7 @@ func (a *answer) refusal() *Error {
 	}
 	e := a.error("")
 	e.Code = code
-	if !oauthcode.Permanent(code) && !slices.Contains(transient, code) {
+	if !oauthcode.Permanent(code) && !oauthcode.Transient(code) { // those are shown whatever the secret is
 		e.Code = a.quote(code, maxCode)
 	}
 	description, _ := m.text("error_description")
@@ -102,15 +98,19 @@ func claimedAudience(assertion string) string {
 	return claims.Audience
 }
 
-// unprocessed reports whether the status proves that the server did not act on
-// the request. A 503 alone does not: gateways answer it after an upstream
-// time-out, when the server may have spent what it was sent.
+// unprocessed reports whether the answer proves that the server did not act on
+// the request: by its status, or by an error code that some servers send with
+// 200. A 503 alone does not: gateways answer it after an upstream time-out, when
+// the server may have spent what it was sent.
 func (a *answer) unprocessed() bool {
+	m, _ := a.members()
+	code, _ := m.text("error")
+	if a.status/100 == 2 {
+		return code != "" && !oauthcode.Transient(code)
+	}
 	if a.status != http.StatusServiceUnavailable {
 		return a.status/100 == 3 || a.status/100 == 4
 	}
-	m, _ := a.members()
-	code, _ := m.text("error")
 	_, asked := retryafter.Parse(a.header, time.Now())
 	return asked || code == "temporarily_unavailable"
 }
@@ -167,8 +167,12 @@ func (a *answer) token(types ...string) (*oauth2.Token, error) {
 		return nil, a.error(err.Error() + " where a token was expected")
 	}
 	m = a.Server.Answers.translate(m)
-	if raw := string(m["scope"]); (raw == "" || raw == "null") && a.Params.Has("scope") {
+	var scopes []string
+	switch raw := string(m["scope"]); {
+	case (raw == "" || raw == "null") && a.Params.Has("scope"):
 		m["scope"], _ = json.Marshal(a.Params.Get("scope")) // granted as requested, RFC 6749 section 5.1
+	case json.Unmarshal(m["scope"], &scopes) == nil && scopes != nil: // Twitch's array, as the RFC would have it
+		m["scope"], _ = json.Marshal(strings.Join(scopes, " "))
 	}
 	t, err := m.token(a.sent, types, a.Server.Answers)
 	if err != nil {

@@ -245,3 +245,24 @@ func FuzzTokenAnswer(f *testing.F) {
 		}
 	})
 }
+
+// Some servers name the granted scopes in an array. The token has them as a
+// string all the same, which a Store keeps and a refresh with RefreshScopes
+// sends.
+func TestScopeArray(t *testing.T) {
+	for answer, want := range map[string]any{
+		`{"access_token":"a","scope":["read","write"]}`: "read write",
+		`{"access_token":"a","scope":[]}`:               "",
+		`{"access_token":"a","scope":"read write"}`:     "read write",
+		`{"access_token":"a"}`:                          nil,
+	} {
+		s, _ := serve(t, func(int, *http.Request, url.Values) (*http.Response, error) { return reply(200, answer), nil })
+		token, err := s.redeem(t.Context(), basic, url.Values{}, "")
+		if err != nil {
+			t.Fatalf("%s: %v", answer, err)
+		}
+		if got := token.Extra("scope"); got != want {
+			t.Errorf("%s: got %v, want %v", answer, got, want)
+		}
+	}
+}

@@ -93,6 +93,8 @@ func TestMaybeSpent(t *testing.T) {
 		{"503 with invalid_grant", func() (*http.Response, error) { return reply(503, `{"error":"invalid_grant"}`), nil }, true},
 		{"500", func() (*http.Response, error) { return reply(500, ""), nil }, true},
 		{"502", func() (*http.Response, error) { return reply(502, "<html>"), nil }, true},
+		{"an error code with 200", func() (*http.Response, error) { return reply(200, `{"error":"bad_refresh_token"}`), nil }, false},
+		{"server_error with 200", func() (*http.Response, error) { return reply(200, `{"error":"server_error"}`), nil }, true},
 		{"half a token", func() (*http.Response, error) { return reply(200, good[:len(good)/2]), nil }, true},
 		{"dropped", func() (*http.Response, error) { return nil, io.EOF }, true},
 	} {

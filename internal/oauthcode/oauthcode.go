@@ -24,6 +24,19 @@ var permanent = map[string]bool{
 	"interaction_required": true, "login_required": true, "account_selection_required": true, "consent_required": true,
 }
 
+// transient are the codes that are no refusal: the request may succeed later,
+// or has perhaps been processed.
+var transient = map[string]bool{
+	// RFC 6749 section 4.1.2.1, and so of some token endpoints
+	"server_error": true, "temporarily_unavailable": true,
+	// RFC 8628 section 3.5
+	"authorization_pending": true, "slow_down": true,
+}
+
+// Transient reports whether code says that the server has not refused the
+// request. It is false for unknown codes.
+func Transient(code string) bool { return transient[code] }
+
 // Permanent reports whether a server that refuses a request with code will
 // refuse the same request again.
 func Permanent(code string) bool { return permanent[code] }

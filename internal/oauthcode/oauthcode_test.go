@@ -24,3 +24,15 @@ func TestErrLoginRequiredIsARetrieveError(t *testing.T) {
 		t.Errorf("got %v, %v, want a RetrieveError with the code login_required", retrieve, ok)
 	}
 }
+
+// A transient code is not a permanent one; an unknown code is neither.
+func TestTransient(t *testing.T) {
+	for code := range transient {
+		if !Transient(code) || Permanent(code) {
+			t.Errorf("%s: got transient %v, permanent %v, want true and false", code, Transient(code), Permanent(code))
+		}
+	}
+	if Transient("bad_refresh_token") || Transient("") {
+		t.Error("an unknown code is transient, want false")
+	}
+}
