@@ -56,9 +56,9 @@ type TokenError struct {
 	// that ended, or [ErrBreakerOpen] with the failure that opened it.
 	Err error
 
-	// RetryAfter is how long it makes no sense to ask again; until then the
-	// same answer comes without a call. Zero: not known, or time alone does
-	// not help.
+	// RetryAfter is how long to wait before the next attempt; until then
+	// callers get the same error at once. Zero: not known, or waiting does not
+	// help.
 	RetryAfter time.Duration
 }
 

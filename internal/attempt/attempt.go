@@ -1,6 +1,6 @@
-// Package attempt settles who repeats a failed token request. A Cache repeats
-// its refreshes itself, on a schedule that all waiting callers share, so package
-// grant must not multiply each of them by its own retries.
+// Package attempt marks contexts whose token requests are not retried. A Cache
+// repeats its refreshes on a schedule that all waiting callers share, and the
+// retries of package grant would multiply each of them.
 package attempt
 
 import "context"

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// Forever is the longest duration from now that an [Time] can be apart from
-// it. Longer ones count as this, so that no sum overflows.
+// Forever is the longest distance of a [Time] from now. Longer ones count as
+// this, so that no sum overflows.
 const Forever = 100 * 365 * 24 * time.Hour
 
 // A Time is a point in time on both clocks, in nanoseconds. The zero value is

@@ -8,14 +8,14 @@ import (
 	"time"
 )
 
-// Max is the longest delay that [Parse] gives. A server that names a longer one is not
-// believed: nobody waits for a year, and a sum with it must not overflow.
+// Max is the longest delay that [Parse] returns. No caller waits that long, and
+// adding it to a time cannot overflow.
 const Max = 365 * 24 * time.Hour
 
-// Parse gives the delay that the Retry-After header in h asks for, counted from now: whole
-// seconds or one of the three date forms of HTTP (RFC 9110 section 10.2.3). A date in the
-// past is a delay of zero. It is false when there is no such header, or one that says nothing
-// usable.
+// Parse returns the delay that the Retry-After header in h asks for, counted
+// from now: whole seconds, or one of the three date forms of HTTP (RFC 9110
+// section 10.2.3). A date in the past is a delay of zero. Parse returns false if
+// the header is absent or malformed.
 func Parse(h http.Header, now time.Time) (time.Duration, bool) {
 	value := strings.TrimSpace(h.Get("Retry-After"))
 	if value == "" {
