@@ -12,8 +12,8 @@ import (
 	"example.com/bearer/cmd/bearer/internal/vault"
 )
 
-// G15: nothing that the program writes holds a secret, but for the token that
-// bearer token prints to stdout. What is in its folder is in the token's own file.
+// G15: nothing that the program writes holds a secret, except the token that
+// bearer token prints to stdout, and the token's file in the folder.
 func TestNoSecretIsShown(t *testing.T) {
 	w := newWorld(t, bearertest.Config{})
 	home := os.Getenv(vault.FolderVariable)
@@ -29,7 +29,7 @@ func TestNoSecretIsShown(t *testing.T) {
 		_, stdout, stderr := w.login(append(args, w.endpoints()...)...)
 		shown.WriteString(stdout + stderr)
 	}
-	// A server that repeats what it was sent, in the words of its error.
+	// A server that repeats what it was sent in its error.
 	repeat := func(e bearertest.Endpoint, code, text string) {
 		w.Fault(e, bearertest.Fault{
 			Status: 400, Times: 1, Header: map[string][]string{"Content-Type": {"application/json"}},
@@ -59,7 +59,8 @@ func TestNoSecretIsShown(t *testing.T) {
 	keyring.MockInitWithError(keyring.ErrSetDataTooBig)
 	note("token", "metafy")
 	keyring.MockInit()
-	if err := os.Chmod(home, 0o500); err != nil { // root can write there all the same
+	// This does not keep root from writing.
+	if err := os.Chmod(home, 0o500); err != nil {
 		t.Fatal(err)
 	}
 	note("token", "acme")
@@ -96,7 +97,7 @@ func TestNoSecretIsShown(t *testing.T) {
 	}
 }
 
-// tokensIn gives a refresh token that is stored in the folder.
+// tokensIn returns the refresh token of acme that is stored in the folder.
 func tokensIn(t *testing.T, home string) string {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(home, "token-acme-*.json"))

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"encoding/json"
 	"os"
 	"path/filepath"
 
@@ -11,9 +10,9 @@ import (
 	"example.com/bearer/cmd/bearer/internal/demo"
 )
 
-// The limits keep a slip of the finger from taking the machine's memory or
-// its file descriptors: a request is recorded in 32 bytes, and a request in
-// flight holds two sockets, its own and the server's.
+// The limits keep a typing error from using up the machine's memory or its file
+// descriptors: the record of a request takes 32 bytes, and a request in flight
+// two sockets, its own and the server's.
 const (
 	maxRequests    = 10_000_000
 	maxConcurrency = 4096
@@ -30,12 +29,12 @@ func newDemo() *cobra.Command {
 	var f demoFlags
 	cmd := &cobra.Command{
 		Use:   "demo",
-		Short: "Run one batch through golang.org/x/oauth2 and through bearer, while tokens expire, are revoked and cannot be had",
+		Short: "Run one batch through golang.org/x/oauth2 and through bearer, while tokens expire, are revoked and the token endpoint fails",
 		Long: `Start an authorization server, an API and a foreign origin on loopback, and run
 one batch of authorized requests through golang.org/x/oauth2 and then through
 bearer. The same happens to both at the same points of the batch: tokens expire
-several times, all tokens are revoked once, the token endpoint is out for a
-moment, and one request is redirected to the foreign origin.`,
+several times, all tokens are revoked once, the token endpoint answers 503 for
+a while, and one request is redirected to the foreign origin.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if cmd.Flags().Changed("report") && f.report == "" {
@@ -84,7 +83,7 @@ func (f *demoFlags) run(cmd *cobra.Command) error {
 	return os.WriteFile(f.report, page.Bytes(), 0o644)
 }
 
-// check finds what is wrong before the batch runs, not after.
+// check returns what is wrong before the batch runs.
 func (f *demoFlags) check() error {
 	if n := f.batch.Requests; n < 1 || n > maxRequests {
 		return usagef("--requests must be from 1 to %d, got %d", maxRequests, n)
@@ -110,11 +109,11 @@ func (f *demoFlags) check() error {
 func (f *demoFlags) print(cmd *cobra.Command, cols []*demo.Column) error {
 	out := cmd.OutOrStdout()
 	if !f.json {
-		return demo.WriteTable(out, cols)
+		return demo.WriteTable(out, f.batch, cols)
 	}
 	stats := map[string]demo.Stats{}
 	for _, c := range cols {
 		stats[c.Key] = c.Stats
 	}
-	return json.NewEncoder(out).Encode(stats)
+	return writeJSON(out, stats)
 }

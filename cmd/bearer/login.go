@@ -1,14 +1,17 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 
 	"github.com/spf13/cobra"
 
 	"example.com/bearer"
 	"example.com/bearer/cmd/bearer/internal/credential"
+	"example.com/bearer/grant"
 	"example.com/bearer/login"
 )
 
@@ -21,7 +24,7 @@ func newLogin() *cobra.Command {
 		Short: "Log in with a browser and keep the token",
 		Long: `Log in with a browser and keep the token.
 
-PROVIDER is matrica, metafy, or a name of your own for another server, which
+PROVIDER is matrica, metafy, or a name of your choice for another server, which
 --issuer or --auth-url and --token-url describe.` + setupHelp,
 		Example: `  bearer login matrica --client-id ID --redirect-url http://127.0.0.1:8123/callback
   bearer login acme --issuer https://auth.example.com --client-id ID --scope "read write"
@@ -45,7 +48,7 @@ PROVIDER is matrica, metafy, or a name of your own for another server, which
 
 func (f loginFlags) run(s *session) error {
 	if preset, ok := credential.New(s.cred.Name); ok && !preset.Login {
-		return usagef("%s needs no login, its token is the application's own: bearer token %[1]s", s.cred.Name)
+		return usagef("%s needs no login, its token is the application's: bearer token %[1]s", s.cred.Name)
 	}
 	s.cred.Login = true
 	if err := s.prepare(); err != nil {
@@ -61,37 +64,36 @@ func (f loginFlags) run(s *session) error {
 		return err
 	}
 	ctx := s.cmd.Context()
-	token, err := f.consent(ctx, s)
+	obtain := f.inBrowser
+	if f.device {
+		obtain = f.onDevice
+	}
+	token, err := obtain(ctx, s)
 	if err != nil {
 		return err
 	}
-	// The user has done the work: a Ctrl-C from now on must not lose it.
+	// The user has consented: from now on Ctrl-C must not lose the token.
 	return s.keep(context.WithoutCancel(ctx), token)
 }
 
-// consent gets a token from the user and the server.
-func (f loginFlags) consent(ctx context.Context, s *session) (*bearer.Token, error) {
+// inBrowser gets a token by a browser on this machine.
+func (f loginFlags) inBrowser(ctx context.Context, s *session) (*bearer.Token, error) {
 	errs := s.cmd.ErrOrStderr()
-	if f.device {
-		device := s.cred.Device(s.secret)
-		prompt, err := device.Start(ctx)
-		if err != nil {
-			return nil, err
-		}
-		fmt.Fprintf(errs, "Open %s on any machine and enter the code %s\n", prompt.VerificationURI, prompt.UserCode)
-		return device.Wait(ctx, prompt)
-	}
 	loopback := login.Loopback{
 		RedirectURL: s.cred.RedirectURL,
 		Flow: func(redirectURL string) login.Flow {
-			fmt.Fprintf(errs, "Waiting for the browser to come back to %s\n", redirectURL)
+			fmt.Fprintf(errs, "Waiting for the browser to come back to %s\n", printable(redirectURL))
 			return s.cred.Code(s.secret, redirectURL)
 		},
 		NoBrowser: func(url string, err error) {
 			if !errors.Is(err, errNoBrowser) {
-				fmt.Fprintf(errs, "No browser could be opened: %v\n", err)
+				fmt.Fprintf(errs, "No browser could be opened: %s\n", explain(err))
 			}
-			fmt.Fprintf(errs, "Open this page to log in:\n\n%s\n\n", url)
+			showPage(errs, "Open this page to log in:", url)
+		},
+		Refused: func(url string, err error) {
+			fmt.Fprintf(errs, "Note: %s.\n", explain(err))
+			showPage(errs, "Still waiting: press Ctrl-C if you declined, or open this page to log in:", url)
 		},
 	}
 	if f.noBrowser {
@@ -100,16 +102,52 @@ func (f loginFlags) consent(ctx context.Context, s *session) (*bearer.Token, err
 	return loopback.Login(ctx)
 }
 
-var errNoBrowser = errors.New("no browser is wanted")
+var errNoBrowser = errors.New("--no-browser was given")
+
+func showPage(w io.Writer, what, url string) {
+	fmt.Fprintf(w, "%s\n\n%s\n\n", what, printable(url))
+}
+
+// onDevice gets a token by a browser on another machine.
+func (loginFlags) onDevice(ctx context.Context, s *session) (*bearer.Token, error) {
+	device := s.cred.Device(s.secret)
+	prompt, err := device.Start(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := showCode(s.cmd.ErrOrStderr(), prompt); err != nil {
+		return nil, err
+	}
+	return device.Wait(ctx, prompt)
+}
+
+// showCode tells the user where to enter the code. A page that has the code
+// filled in is shown too, but never instead of the code: the user compares the
+// two there (RFC 8628 section 3.3.1).
+func showCode(w io.Writer, p *grant.DevicePrompt) error {
+	fmt.Fprintf(w, "Open %s on any machine and enter the code %s\n", printable(p.VerificationURI), printable(p.UserCode))
+	if p.VerificationURIComplete != "" {
+		fmt.Fprintf(w, "Or open this page, which should show the same code:\n\n%s\n\n", printable(p.VerificationURIComplete))
+	}
+	return writeQRCode(w, cmp.Or(p.VerificationURIComplete, p.VerificationURI))
+}
 
 // keep stores the token of a login, in place of an earlier one.
 func (s *session) keep(ctx context.Context, token *bearer.Token) error {
 	store, key := s.vault.Store(s.cred)
-	if err := (&bearer.Cache{Store: store, Key: key}).Set(ctx, token); err != nil {
+	// With the Source, the record names the server and the client of the
+	// token.
+	cache := &bearer.Cache{Source: s.cred.Source(s.secret), Store: store, Key: key}
+	err := cache.Set(ctx, token)
+	// Flush waits for a keyring that asks the user for a password.
+	if err != nil {
+		err = s.flush(ctx, cache)
+	}
+	if err != nil {
 		return fmt.Errorf("you are logged in, but the token could not be stored: %w", err)
 	}
-	if err := s.remember(ctx); err != nil {
-		return err
+	if err := s.vault.Remember(ctx, s.cred); err != nil {
+		return fmt.Errorf("you are logged in, but %s could not be remembered: %w", s.cred.Name, err)
 	}
 	line := fmt.Sprintf("Logged in to %s. The token is kept in %s", s.cred.Name, s.vault.Place(s.cred))
 	if !token.Expiry.IsZero() {
@@ -118,6 +156,10 @@ func (s *session) keep(ctx context.Context, token *bearer.Token) error {
 			line += "; there is no refresh token, so log in again then"
 		}
 	}
-	_, err := fmt.Fprintln(s.cmd.OutOrStdout(), line+".")
+	line += "."
+	if s.moved {
+		line += " What was remembered of " + host(s.before.TokenURL) + " is forgotten."
+	}
+	_, err = fmt.Fprintln(s.cmd.OutOrStdout(), printable(line))
 	return err
 }

@@ -1,8 +1,13 @@
 package main
 
 import (
+	"bufio"
+	"context"
+	"io"
+	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"example.com/bearer/bearertest"
 	"example.com/bearer/cmd/bearer/internal/credential"
@@ -23,7 +28,7 @@ func TestLoginThenTokenThenRefresh(t *testing.T) {
 			w := newWorld(t, bearertest.Config{Clients: []bearertest.Client{
 				{ID: "client", Secret: tt.secret, Auth: []string{tt.auth}, Grants: []string{"authorization_code", "refresh_token"}},
 			}})
-			t.Setenv(credential.SecretVariable, tt.secret)
+			w.setSecret(tt.secret, tt.provider)
 			w.fails(statusOf(tt.provider), "", "token", tt.provider)
 			got := w.loggedIn(append([]string{tt.provider}, w.endpoints()...)...)
 			if want := "Logged in to " + tt.provider + "."; !strings.HasPrefix(got, want) || !strings.Contains(got, "expires in 59m") {
@@ -47,7 +52,8 @@ func TestLoginThenTokenThenRefresh(t *testing.T) {
 	}
 }
 
-// statusOf is what token gives before a login: matrica is known, acme is a mistake.
+// statusOf returns the exit status of token before a login: matrica is known,
+// acme is a mistake.
 func statusOf(provider string) int {
 	if _, known := credential.New(provider); known {
 		return exitFailed
@@ -94,7 +100,7 @@ func TestLoginThatIsDeclinedIsOneLine(t *testing.T) {
 
 func TestLoginByDevice(t *testing.T) {
 	w := newWorld(t, bearertest.Config{})
-	// The server names no pace of less than a second, and needs none for one question.
+	// The server names no interval below a second, and one poll needs none.
 	w.Fault(bearertest.DeviceEndpoint, bearertest.Fault{Processed: true, Members: map[string]any{"interval": 0.01}})
 	status, stdout, stderr := exec(t, "login", "acme", "--issuer", w.URL, "--device")
 	if status != exitOK || !strings.Contains(stdout, "Logged in to acme.") || !strings.Contains(stderr, w.URL+"/device on any machine and enter the code ") {
@@ -105,6 +111,83 @@ func TestLoginByDevice(t *testing.T) {
 		t.Errorf("got a token that the API does not accept")
 	}
 	w.fails(exitUsage, "--device-auth-url", append([]string{"login", "matrica", "--device"}, w.endpoints()...)...)
+}
+
+// A page that has the code filled in is shown beside the code, and a QR code
+// only on a terminal.
+func TestLoginByDeviceShowsThePageWithTheCode(t *testing.T) {
+	w := newWorld(t, bearertest.Config{})
+	login := func(members map[string]any) string {
+		t.Helper()
+		w.Fault(bearertest.DeviceEndpoint, bearertest.Fault{Processed: true, Members: members})
+		ctx, cancel := context.WithCancel(t.Context())
+		// Ends the login when the user has been told.
+		cancelled := writerFunc(func(p []byte) {
+			if strings.Contains(string(p), "enter the code ") {
+				time.AfterFunc(10*time.Millisecond, cancel)
+			}
+		})
+		var errs strings.Builder
+		run(ctx, []string{"login", "acme", "--issuer", w.URL, "--device"}, strings.NewReader(""), io.Discard, io.MultiWriter(&errs, cancelled))
+		return errs.String()
+	}
+	const complete = "https://auth.example.com/device?user_code=WDJB-MJHT"
+	got := login(map[string]any{"verification_uri_complete": complete})
+	if !strings.Contains(got, "/device on any machine and enter the code ") || !strings.Contains(got, "\n"+complete+"\n") {
+		t.Errorf("got %q, want the page, the code, and the page with the code", got)
+	}
+	if r, found := invisible(got); found || strings.Contains(got, "▄") {
+		t.Errorf("got %U or a QR code in %q, want neither where there is no terminal", r, got)
+	}
+	if got := login(map[string]any{"verification_uri_complete": nil}); strings.Contains(got, "Or open") {
+		t.Errorf("got %q, want no other page", got)
+	}
+}
+
+type writerFunc func([]byte)
+
+func (f writerFunc) Write(p []byte) (int, error) {
+	f(p)
+	return len(p), nil
+}
+
+// Anyone can send the browser back with an error that has no state. The user is
+// told, and can still log in.
+func TestLoginShowsARefusalWithoutAState(t *testing.T) {
+	w := newWorld(t, bearertest.Config{})
+	r, errs := io.Pipe()
+	said := make(chan string)
+	go func() { // ends when errs is closed, after the command has ended
+		var all strings.Builder
+		pages := 0
+		for lines := bufio.NewScanner(r); lines.Scan(); {
+			line := lines.Text()
+			all.WriteString(line + "\n")
+			if !strings.HasPrefix(line, "http") {
+				continue
+			}
+			if pages++; pages > 1 {
+				go browse(t, line) // after all
+				continue
+			}
+			page, err := url.Parse(line)
+			if err != nil {
+				t.Error(err)
+				continue
+			}
+			go browse(t, page.Query().Get("redirect_uri")+"?error=access_denied")
+		}
+		said <- all.String()
+	}()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	var out strings.Builder
+	args := append([]string{"login", "acme", "--no-browser"}, w.endpoints()...)
+	status := run(ctx, args, strings.NewReader(""), &out, errs)
+	errs.Close()
+	if got := <-said; status != exitOK || !strings.Contains(got, "Note: the browser came back with error access_denied but without a state") {
+		t.Errorf("got status %d and stderr %q, want 0, and why the browser came back", status, got)
+	}
 }
 
 func TestLoginGetsTheRegisteredRedirectURL(t *testing.T) {
@@ -120,7 +203,7 @@ func TestLoginOfAnApplicationIsAMistake(t *testing.T) {
 	w.fails(exitUsage, "bearer token matter", "login", "matter")
 	w.fails(exitUsage, "--issuer", "login", "acme")
 	w.fails(exitUsage, "--auth-url", "login", "acme", "--token-url", w.Endpoint(bearertest.TokenEndpoint))
-	w.fails(exitUsage, "no name for a provider", "login", "../acme")
+	w.fails(exitUsage, "cannot name a provider", "login", "../acme")
 	w.fails(exitUsage, "one argument", "login")
 	w.fails(exitUsage, "--client-auth must be", "login", "matrica", "--client-auth", "guess")
 	w.fails(exitUsage, "--store must be", "login", "matrica", "--store", "cloud")

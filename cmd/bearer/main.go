@@ -10,8 +10,8 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	// After the first signal the default behaviour is back: a second Ctrl-C
-	// kills the process even if cleaning up should hang.
+	// The first signal restores the default behaviour: a second Ctrl-C
+	// kills the process even if cleaning up hangs.
 	context.AfterFunc(ctx, stop)
 	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }

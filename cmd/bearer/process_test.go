@@ -10,7 +10,7 @@ import (
 	"example.com/bearer/bearertest"
 )
 
-// program is this binary as the command, see TestMain.
+// program returns the command as a process; see TestMain.
 func program(t *testing.T, args ...string) *osexec.Cmd {
 	t.Helper()
 	self, err := os.Executable()
@@ -22,8 +22,8 @@ func program(t *testing.T, args ...string) *osexec.Cmd {
 	return cmd
 }
 
-// G20: processes that ask at once make one token request, whether there is
-// nothing yet, or a refresh token that can be used once.
+// G20: processes that ask at once make one token request, whether nothing is
+// stored yet or a refresh token that can be used once.
 func TestManyProcessesShareOneRequest(t *testing.T) {
 	w := newWorld(t, bearertest.Config{})
 	together := func(args ...string) {
@@ -55,6 +55,6 @@ func TestManyProcessesShareOneRequest(t *testing.T) {
 	together("token", "acme")
 	w.wantTokenRequests(3) // one, one for the code, one for the refresh
 	if got := w.Counts().ReuseDetected; got != 0 {
-		t.Errorf("the server saw a refresh token %d times again, want never", got)
+		t.Errorf("a refresh token was used again %d times, want never", got)
 	}
 }

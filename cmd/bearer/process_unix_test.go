@@ -9,12 +9,14 @@ import (
 	"net/http/httptest"
 	"os"
 	osexec "os/exec"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"example.com/bearer/bearertest"
+	"example.com/bearer/cmd/bearer/internal/vault"
 )
 
 func TestCtrlCDuringALoginIsStatus130(t *testing.T) {
@@ -43,14 +45,48 @@ func TestCtrlCDuringALoginIsStatus130(t *testing.T) {
 	}
 }
 
-// A refresh that Ctrl-C meets has perhaps spent the refresh token: its answer is
-// waited for, and stored.
+// The program that opens the browser does not get the client's secret.
+func TestTheBrowserDoesNotGetSecrets(t *testing.T) {
+	w := newWorld(t, bearertest.Config{})
+	folder := t.TempDir()
+	seen := filepath.Join(folder, "environment")
+	script := "#!/bin/sh\nPATH=" + os.Getenv("PATH") + "\nenv > " + seen + ".part && mv " + seen + ".part " + seen + "\n"
+	for _, opener := range []string{"xdg-open", "open"} {
+		if err := os.WriteFile(filepath.Join(folder, opener), []byte(script), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cmd := program(t, append([]string{"login", "acme"}, w.endpoints()...)...)
+	cmd.Env = append(cmd.Env, "PATH="+folder)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var environment []byte
+	for environment == nil && t.Context().Err() == nil {
+		time.Sleep(10 * time.Millisecond)
+		environment, _ = os.ReadFile(seen)
+	}
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait() // killed
+	if !strings.Contains(string(environment), vault.FolderVariable+"=") {
+		t.Fatalf("got an environment of %d bytes, want the rest of the program's", len(environment))
+	}
+	if strings.Contains(string(environment), clientSecret) {
+		t.Error("the browser's environment has the client's secret, want it without")
+	}
+}
+
+// A refresh that is under way when Ctrl-C comes may have spent the refresh
+// token: the program waits for its answer, and stores it.
 func TestCtrlCDoesNotLoseARefresh(t *testing.T) {
 	w := newWorld(t, bearertest.Config{})
 	var armed atomic.Bool
 	started := make(chan *os.Process, 1)
-	// What stands before the server presses Ctrl-C when a refresh arrives. The
-	// answer comes later, when the program has long ended if it does not wait.
+	// A handler in front of the server presses Ctrl-C when a refresh
+	// arrives. The answer comes later: a program that does not wait has
+	// long ended.
 	front := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		if armed.CompareAndSwap(true, false) {
 			w.Update(func(c *bearertest.Config) {
@@ -59,7 +95,8 @@ func TestCtrlCDoesNotLoseARefresh(t *testing.T) {
 			if err := (<-started).Signal(os.Interrupt); err != nil {
 				t.Errorf("interrupting: %v", err)
 			}
-			// Processed, whatever becomes of the connection.
+			// The server processes it even if the connection is
+			// closed.
 			r = r.WithContext(t.Context())
 		}
 		w.ServeHTTP(rw, r)

@@ -2,19 +2,17 @@ package main
 
 import (
 	"io"
-	"os"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
-	"golang.org/x/term"
 )
 
-// watch draws how far done has come, out of total, until the function that it
-// returns is called. It draws nothing unless w is a terminal.
+// watch draws how many of total are done until stop is called. It draws nothing
+// unless w is a terminal.
 //
-// It looks ten times a second, so that the work itself only adds to a counter.
+// It calls done ten times a second, so that the work itself only has to count.
 func watch(w io.Writer, label string, total int, done func() int) (stop func()) {
-	if f, ok := w.(*os.File); !ok || !term.IsTerminal(int(f.Fd())) {
+	if _, ok := terminal(w); !ok {
 		return func() {}
 	}
 	bar := progressbar.NewOptions(total,
@@ -25,14 +23,15 @@ func watch(w io.Writer, label string, total int, done func() int) (stop func()) 
 		progressbar.OptionClearOnFinish(),
 	)
 	quit, finished := make(chan struct{}), make(chan struct{})
-	go func() { // ends with stop, which waits for it
+	go func() { // ends when stop is called, which waits for it
 		defer close(finished)
 		tick := time.NewTicker(100 * time.Millisecond)
 		defer tick.Stop()
 		for {
 			select {
 			case <-quit:
-				// The bar is decoration: that it could not be drawn is no error of the run.
+				// The bar is decoration: a run does not fail
+				// because of it.
 				_ = bar.Clear()
 				return
 			case <-tick.C:

@@ -11,31 +11,33 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
-	"example.com/bearer/cmd/bearer/internal/credential"
 	"example.com/bearer/grant"
 )
 
-// prompt asks for a secret, which is not shown while it is typed. Without a
-// terminal it is [credential.ErrNoSecret].
+// errNoTerminal means that there is no user to ask.
+var errNoTerminal = errors.New("stdin is not a terminal")
+
+// prompt asks the user for a secret, without an echo of what is typed.
 func prompt(cmd *cobra.Command, question string) (grant.Secret, error) {
 	in, ok := cmd.InOrStdin().(*os.File)
 	if !ok || !term.IsTerminal(int(in.Fd())) {
-		return "", credential.ErrNoSecret
+		return "", errNoTerminal
 	}
 	state, err := term.GetState(int(in.Fd()))
 	if err != nil {
 		return "", err
 	}
 	errs := cmd.ErrOrStderr()
-	fmt.Fprint(errs, question)
-	defer fmt.Fprintln(errs) // the one that was typed is not shown either
+	fmt.Fprint(errs, printable(question))
+	// The newline that the user types is not shown.
+	defer fmt.Fprintln(errs)
 
 	type line struct {
 		text []byte
 		err  error
 	}
 	typed := make(chan line, 1)
-	go func() { // ends with the line, or with the program
+	go func() { // ends when the user ends the line, or with the program
 		text, err := term.ReadPassword(int(in.Fd()))
 		typed <- line{text, err}
 	}()
@@ -46,7 +48,7 @@ func prompt(cmd *cobra.Command, question string) (grant.Secret, error) {
 		}
 		return trimSecret(l.text)
 	case <-cmd.Context().Done():
-		// Or the shell would be left without an echo.
+		// Otherwise the shell would have no echo.
 		_ = term.Restore(int(in.Fd()), state)
 		return "", context.Cause(cmd.Context())
 	}

@@ -16,12 +16,15 @@ func newRevoke() *cobra.Command {
 		Use:   "revoke PROVIDER",
 		Short: "Have the server revoke the token, and forget it",
 		Long: `Have the server revoke the refresh token and the access token (RFC 7009), and
-forget them here. If the server does not do it, nothing is forgotten.`,
+forget them here. If the server does not revoke them, nothing is forgotten.`,
 		Args: oneProvider,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			s, err := openRemembered(cmd, args[0])
+			s, err := openSession(cmd, args[0])
 			if err != nil {
 				return err
+			}
+			if !s.remembered {
+				return nothingStored(args[0])
 			}
 			return s.revoke(cmd.Context())
 		},
@@ -35,7 +38,7 @@ forget them here. If the server does not do it, nothing is forgotten.`,
 
 func (s *session) revoke(ctx context.Context) error {
 	if s.cred.RevokeURL == "" {
-		return fmt.Errorf("no revocation endpoint is known of %s: give --revoke-url, or forget the token with bearer logout %[1]s", s.cred.Name)
+		return fmt.Errorf("%s has no revocation endpoint: give --revoke-url, or forget the token with bearer logout %[1]s", s.cred.Name)
 	}
 	if err := s.needSecret(); err != nil {
 		return err
@@ -56,8 +59,8 @@ func (s *session) revoke(ctx context.Context) error {
 	return err
 }
 
-// revokeTokens revokes what is stored, and says how many tokens that were: the
-// refresh token first, since with it the other could be replaced.
+// revokeTokens revokes what is stored and returns how many tokens that were.
+// The refresh token comes first, since it could replace the other.
 func (s *session) revokeTokens(ctx context.Context) (revoked int, err error) {
 	t, valid, err := s.vault.Peek(ctx, s.cred)
 	if errors.Is(err, bearer.ErrNotFound) || err == nil && t == nil {
@@ -82,7 +85,8 @@ func (s *session) revokeTokens(ctx context.Context) (revoked int, err error) {
 		switch {
 		case err == nil:
 			revoked++
-		case ok && refusal.Code == "unsupported_token_type": // RFC 7009 section 2.2.1: the other may do
+		case ok && refusal.Code == "unsupported_token_type":
+			// Perhaps of this kind only (RFC 7009 section 2.2.1).
 			unsupported = err
 		default:
 			return revoked, err

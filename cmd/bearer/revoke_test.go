@@ -45,7 +45,7 @@ func TestRevokeThatFailsForgetsNothing(t *testing.T) {
 	}
 }
 
-// RFC 7009 section 2.2.1: a server may know how to revoke one kind only.
+// RFC 7009 section 2.2.1: a server may be able to revoke only one kind.
 func TestRevokeOfTheKindThatTheServerCanRevoke(t *testing.T) {
 	w := newWorld(t, bearertest.Config{})
 	w.loggedIn(append([]string{"acme"}, w.endpoints()...)...)
@@ -64,7 +64,7 @@ func TestRevokeWithoutAnEndpointSaysWhatElse(t *testing.T) {
 	w.fails(exitFailed, "bearer logout matter", "revoke", "matter")
 	w.ok("revoke", "matter", "--revoke-url", w.Endpoint(bearertest.RevokeEndpoint))
 
-	w.ok("token", "metafy-app", "--token-url", w.Endpoint(bearertest.TokenEndpoint))
+	w.ok("token", "metafy-app", "--token-url", w.Endpoint(bearertest.TokenEndpoint), "--revoke-url", w.Endpoint(bearertest.RevokeEndpoint))
 	w.expire("metafy-app")
 	if got := w.ok("revoke", "metafy-app"); !strings.Contains(got, "nothing to revoke") {
 		t.Errorf("an expired token: got %q, want that there was nothing to revoke", got)
@@ -79,7 +79,7 @@ func TestLogoutForgetsHereOnly(t *testing.T) {
 		t.Errorf("got %q, want that the server was not told", got)
 	}
 	if !w.accepted(token) {
-		t.Errorf("the API does not accept the token any more, want that it was only forgotten")
+		t.Errorf("the API does not accept the token, want that it was only forgotten")
 	}
 	if got := w.statuses(); len(got) != 0 {
 		t.Errorf("got %d things remembered, want none", len(got))

@@ -12,7 +12,7 @@ import (
 	"example.com/bearer/cmd/bearer/internal/credential"
 )
 
-// The exit statuses. 130 is what a shell reports for a program that Ctrl-C ended.
+// The exit statuses. A shell reports 130 for a program that Ctrl-C ended.
 const (
 	exitOK          = 0
 	exitFailed      = 1
@@ -20,8 +20,8 @@ const (
 	exitInterrupted = 130
 )
 
-// usageError is a mistake in the command line; everything else is a failure
-// of the work itself.
+// usageError is a mistake in the command line or the environment; every other
+// error is a failure of the work itself.
 type usageError struct{ err error }
 
 func (e usageError) Error() string { return e.err.Error() }
@@ -31,7 +31,7 @@ func usagef(format string, args ...any) error {
 	return usageError{fmt.Errorf(format, args...)}
 }
 
-// run is the whole program but for the process round it, so that a test can call it.
+// run is the whole program except for its process, so that tests can call it.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root := newRoot()
 	root.SetArgs(args)
@@ -46,13 +46,16 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		fmt.Fprintln(stderr, "bearer: interrupted")
 		return exitInterrupted
 	}
-	// One line, whatever the error holds: a script may read it by lines.
-	line := strings.Join(strings.Fields(err.Error()), " ")
-	fmt.Fprintln(stderr, "bearer: "+strings.TrimPrefix(line, "bearer: "))
+	fmt.Fprintln(stderr, "bearer: "+explain(err))
 	if _, ok := errors.AsType[usageError](err); ok {
 		return exitUsage
 	}
 	return exitFailed
+}
+
+// warn prints what went wrong when the command can do its work nevertheless.
+func warn(cmd *cobra.Command, what string, err error) {
+	fmt.Fprintf(cmd.ErrOrStderr(), "bearer: warning: %s: %s\n", what, explain(err))
 }
 
 func newRoot() *cobra.Command {
@@ -61,18 +64,18 @@ func newRoot() *cobra.Command {
 		Short: "Requests that stay authorized with OAuth 2.0 bearer tokens",
 		Args:  noArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-		// run prints the one line; cobra would add the usage text to it.
+		// run prints one line; cobra would add the usage text to it.
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	// In the order of use, which is that of the help.
+	// The help lists the commands in the order of use.
 	cobra.EnableCommandSorting = false
 	root.AddCommand(newLogin(), newToken(), newStatus(), newRevoke(), newLogout(), newDemo(), newVersion())
 	return root
 }
 
-// oneProvider wants one argument, which is the name of a provider.
+// oneProvider requires one argument, the name of a provider.
 func oneProvider(cmd *cobra.Command, args []string) error {
 	if len(args) != 1 {
 		return usagef("%s takes one argument, the name of a provider: see bearer %[1]s --help", cmd.Name())
@@ -83,7 +86,7 @@ func oneProvider(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
-// noArgs is [cobra.NoArgs] as a usage error. On the root command an argument
+// noArgs is [cobra.NoArgs] with a usage error. An argument of the root command
 // is a command that does not exist.
 func noArgs(cmd *cobra.Command, args []string) error {
 	switch {
@@ -92,7 +95,7 @@ func noArgs(cmd *cobra.Command, args []string) error {
 	case cmd.HasParent():
 		return usagef("%s takes no arguments, got %q", cmd.Name(), args[0])
 	}
-	// Cobra sets its own default only on a path that is not taken here.
+	// Cobra sets its default only on a path that is not taken here.
 	cmd.SuggestionsMinimumDistance = 2
 	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
 		return usagef("unknown command %q: did you mean %s?", args[0], strings.Join(near, " or "))

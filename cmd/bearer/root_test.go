@@ -10,12 +10,19 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
+
+// patience limits each command, so that one that waits for ever fails its test
+// instead of the whole binary.
+const patience = 30 * time.Second
 
 func exec(t *testing.T, args ...string) (status int, stdout, stderr string) {
 	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
 	var out, errs bytes.Buffer
-	status = run(t.Context(), args, strings.NewReader(""), &out, &errs)
+	status = run(ctx, args, strings.NewReader(""), &out, &errs)
 	return status, out.String(), errs.String()
 }
 

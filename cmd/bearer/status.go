@@ -2,11 +2,11 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/url"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -34,12 +34,12 @@ is asked.`,
 			if err != nil {
 				return err
 			}
-			all := []status{} // as JSON it is not null
+			all := []status{} // not null in JSON
 			for _, c := range list {
 				all = append(all, look(cmd.Context(), v, c))
 			}
 			if asJSON {
-				return json.NewEncoder(cmd.OutOrStdout()).Encode(all)
+				return writeJSON(cmd.OutOrStdout(), all)
 			}
 			return printStatus(cmd.OutOrStdout(), all)
 		},
@@ -48,30 +48,32 @@ is asked.`,
 	return cmd
 }
 
-// status is what may be told of a credential.
+// status is what can be shown of a credential.
 type status struct {
-	Name     string    `json:"name"`
-	Server   string    `json:"server"`
-	ClientID string    `json:"client_id"`
-	Scopes   []string  `json:"scopes,omitempty"`
-	Store    string    `json:"store"`
-	State    string    `json:"state"` // valid, expired, missing or unreadable
-	Expiry   time.Time `json:"expiry,omitzero"`
-	Renewal  string    `json:"renewal"` // what gives the next token: refresh_token, client_credentials or login
-	Error    string    `json:"error,omitempty"`
+	Name     string   `json:"name"`
+	Server   string   `json:"server"`
+	ClientID string   `json:"client_id"`
+	Scopes   []string `json:"scopes,omitempty"`
+	Store    string   `json:"store"`
+
+	// State is valid, expired, missing or unreadable.
+	State  string    `json:"state"`
+	Expiry time.Time `json:"expiry,omitzero"`
+
+	// Renewal is how to get the next token: refresh_token, client_credentials
+	// or login.
+	Renewal string `json:"renewal"`
+	Error   string `json:"error,omitempty"`
 }
 
 func look(ctx context.Context, v vault.Vault, c credential.Credential) status {
-	s := status{Name: c.Name, ClientID: c.ClientID, Scopes: c.Scopes, Store: c.Store, Renewal: "login"}
-	if u, err := url.Parse(c.TokenURL); err == nil {
-		s.Server = u.Host
-	}
+	s := status{Name: c.Name, Server: host(c.TokenURL), ClientID: c.ClientID, Scopes: c.Scopes, Store: c.Store, Renewal: "login"}
 	t, valid, err := v.Peek(ctx, c)
 	switch {
 	case errors.Is(err, bearer.ErrNotFound):
 		s.State = "missing"
 	case err != nil:
-		s.State, s.Error = "unreadable", err.Error()
+		s.State, s.Error = "unreadable", explain(err)
 	case valid:
 		s.State = "valid"
 	default:
@@ -89,6 +91,15 @@ func look(ctx context.Context, v vault.Vault, c credential.Credential) status {
 	return s
 }
 
+// host returns the host of a URL, with its port.
+func host(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return ""
+	}
+	return u.Host
+}
+
 func printStatus(w io.Writer, all []status) error {
 	if len(all) == 0 {
 		_, err := fmt.Fprintln(w, "Nothing is stored. Begin with bearer login or bearer token.")
@@ -97,14 +108,18 @@ func printStatus(w io.Writer, all []status) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "NAME\tSERVER\tCLIENT\tSTORE\tTOKEN\tEXPIRES\tTHEN")
 	for _, s := range all {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", s.Name, s.Server, s.ClientID, s.Store, s.State, s.expires(), s.then())
+		cells := []string{s.Name, s.Server, s.ClientID, s.Store, s.State, s.expires(), s.then()}
+		for i := range cells {
+			cells[i] = printable(cells[i])
+		}
+		fmt.Fprintln(table, strings.Join(cells, "\t"))
 	}
 	if err := table.Flush(); err != nil {
 		return err
 	}
 	for _, s := range all {
 		if s.Error != "" {
-			if _, err := fmt.Fprintf(w, "\n%s: %s\n", s.Name, s.Error); err != nil {
+			if _, err := fmt.Fprintf(w, "\n%s: %s\n", printable(s.Name), s.Error); err != nil {
 				return err
 			}
 		}
@@ -122,13 +137,13 @@ func (s status) expires() string {
 	return "-"
 }
 
-// then is what bearer token does when this token is no good any more.
+// then says what bearer token does once this token is not valid.
 func (s status) then() string {
 	switch s.Renewal {
 	case "refresh_token":
 		return "is refreshed"
 	case "client_credentials":
-		return "is asked for anew"
+		return "is requested again"
 	}
 	return "bearer login " + s.Name
 }

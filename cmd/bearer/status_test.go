@@ -31,16 +31,16 @@ func TestStatusShowsWhatIsStored(t *testing.T) {
 	want := regexp.MustCompile(`(?s)^` + strings.Join([]string{
 		`NAME +SERVER +CLIENT +STORE +TOKEN +EXPIRES +THEN`,
 		`acme +` + host + ` +client +dir +expired +\d+ days ago +is refreshed`,
-		`matter +` + host + ` +client +keyring +valid +in 59m +is asked for anew`,
+		`matter +` + host + ` +client +keyring +valid +in 59m +is requested again`,
 		`metafy +` + host + ` +client +dir +valid +in 59m +is refreshed`,
-		`stale +` + host + ` +client +dir +expired +- +is asked for anew`,
+		`stale +` + host + ` +client +dir +expired +- +is requested again`,
 	}, `\n`) + `\n$`)
 	if got := w.ok("status"); !want.MatchString(got) {
 		t.Errorf("got\n%swant\n%s", got, want)
 	}
 	w.wantTokenRequests(requests)
 
-	// A keyring that is away does not hide the rest.
+	// A keyring that fails does not hide the rest.
 	keyring.MockInitWithError(keyring.ErrUnsupportedPlatform)
 	got := w.statuses()
 	if len(got) != 4 || got[1].State != "unreadable" || got[2].State != "valid" {
@@ -62,9 +62,9 @@ func TestTheKeyringIsTakenWhereThereIsOne(t *testing.T) {
 	if len(got) != 2 || got[0].Store != vault.Keyring || got[1].Store != vault.Dir {
 		t.Errorf("got %+v, want one in the keyring and one in files", got)
 	}
-	// Without the keyring there is a token all the same, and a word about it.
+	// Without the keyring there is a token nevertheless, and a warning.
 	status, token, stderr := exec(t, "token", "with")
-	if status != exitOK || !w.accepted(token) || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, "warning: get of the stored token: the keyring") {
+	if status != exitOK || !w.accepted(token) || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, "warning: the token could not be stored: the keyring") {
 		t.Errorf("without the keyring: got status %d and stderr %q, want a token and one line", status, stderr)
 	}
 }

@@ -2,20 +2,22 @@ package main
 
 import (
 	"encoding/json"
+	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
 
 	"example.com/bearer/bearertest"
-	"example.com/bearer/cmd/bearer/internal/credential"
+	"example.com/bearer/cmd/bearer/internal/vault"
 )
 
 func TestTokenOfTheApplicationNeedsNoLogin(t *testing.T) {
 	for _, tt := range []struct {
 		provider string
-		auth     string // how the server has to be spoken to
+		auth     string // how the client must authenticate
 	}{
 		{"matter", "client_secret_basic"},
 		{"metafy-app", "client_secret_post"},
@@ -37,8 +39,8 @@ func TestTokenOfTheApplicationNeedsNoLogin(t *testing.T) {
 func TestAStoredTokenCostsNoRequestAndNoFlags(t *testing.T) {
 	w := newWorld(t, bearertest.Config{})
 	first := w.ok("token", "acme", "--token-url", w.Endpoint(bearertest.TokenEndpoint), "--scope", "read write", "--scope", "more")
-	t.Setenv(clientVariable, "somebody-else") // what is remembered comes first
-	t.Setenv(credential.SecretVariable, "")   // and nothing is to be sent
+	t.Setenv(clientVariable, "another") // what is remembered comes first
+	w.setSecret("", "acme")             // and nothing must be sent
 	if second := w.ok("token", "acme"); second != first {
 		t.Errorf("got another token, want the stored one")
 	}
@@ -69,7 +71,8 @@ func TestTokenForms(t *testing.T) {
 	w.fails(exitUsage, "--json and --header", "token", "acme", "--json", "--header")
 }
 
-// A token that is about to expire is of no use to what it is printed for.
+// A token that is about to expire is of no use to the program that it is
+// printed for.
 func TestAnAlmostExpiredTokenIsRenewed(t *testing.T) {
 	w := newWorld(t, bearertest.Config{TokenLifetime: leastLeft - time.Second})
 	first := w.ok("token", "acme", "--token-url", w.Endpoint(bearertest.TokenEndpoint))
@@ -81,7 +84,7 @@ func TestAnAlmostExpiredTokenIsRenewed(t *testing.T) {
 	if third := w.ok("token", "acme"); third != second {
 		t.Errorf("got another token again, want the one with an hour left")
 	}
-	// When there is no new one, the old one is better than none.
+	// If the server refuses, the old token is better than none.
 	w.Update(func(c *bearertest.Config) { c.TokenLifetime = leastLeft - time.Second })
 	last := w.ok("token", "other", "--token-url", w.Endpoint(bearertest.TokenEndpoint))
 	w.Fault(bearertest.TokenEndpoint, bearertest.Fault{Status: 400, Body: `{"error":"invalid_client"}`, Times: -1})
@@ -100,7 +103,7 @@ func TestDiscoveryFindsTheEndpoints(t *testing.T) {
 	if got := w.Counts().Requests[bearertest.MetadataEndpoint]; got != 1 {
 		t.Errorf("metadata requests: got %d, want 1, as the endpoints are remembered", got)
 	}
-	w.fails(exitFailed, "--issuer: ", "token", "other", "--issuer", w.URL+"/another")
+	w.fails(exitFailed, "--issuer", "token", "other", "--issuer", w.URL+"/another")
 }
 
 func TestTokenWithOtherSettingsIsRefused(t *testing.T) {
@@ -112,7 +115,7 @@ func TestTokenWithOtherSettingsIsRefused(t *testing.T) {
 	w.wantTokenRequests(1)
 }
 
-// A typing error must not be what is remembered.
+// A typing error must not be remembered.
 func TestWhatFailedIsNotRemembered(t *testing.T) {
 	w := newWorld(t, bearertest.Config{})
 	w.fails(exitFailed, "invalid_client", "token", "acme", "--token-url", w.Endpoint(bearertest.TokenEndpoint), "--client-id", "typo")
@@ -121,11 +124,91 @@ func TestWhatFailedIsNotRemembered(t *testing.T) {
 	}
 }
 
+// A token that was issued is printed, whether or not it can be kept.
+func TestATokenThatCannotBeStoredIsPrinted(t *testing.T) {
+	for what, prepare := range map[string]func(t *testing.T, home string){
+		"the folder cannot be written": func(t *testing.T, _ string) {
+			if runtime.GOOS != "linux" {
+				t.Skip("needs a folder that even root cannot write to")
+			}
+			t.Setenv(vault.FolderVariable, "/proc/bearer")
+		},
+		"the index cannot be locked": func(t *testing.T, home string) {
+			if err := os.Mkdir(filepath.Join(home, "token-index.lock"), 0o700); err != nil {
+				t.Fatal(err)
+			}
+		},
+	} {
+		t.Run(what, func(t *testing.T) {
+			w := newWorld(t, bearertest.Config{})
+			prepare(t, os.Getenv(vault.FolderVariable))
+			status, token, stderr := exec(t, "token", "acme", "--token-url", w.Endpoint(bearertest.TokenEndpoint))
+			if status != exitOK || !w.accepted(token) {
+				t.Errorf("got status %d and a token that the API accepts: %v, want 0 and true", status, w.accepted(token))
+			}
+			for line := range strings.Lines(stderr) {
+				if !strings.HasPrefix(line, "bearer: warning: ") {
+					t.Errorf("got the line %q, want warnings only", line)
+				}
+			}
+			if !strings.Contains(stderr, "acme could not be remembered: ") {
+				t.Errorf("got stderr %q, want that acme could not be remembered", stderr)
+			}
+			w.wantTokenRequests(1)
+		})
+	}
+}
+
+// G23: a token process that began before the user logged out does not bring the
+// name or a token back.
+func TestTokenStoresNothingAfterLogout(t *testing.T) {
+	for what, args := range map[string][]string{
+		"same settings":  nil,
+		"a new endpoint": {"--revoke-url", "https://auth.example.com/revoke"},
+	} {
+		for _, login := range []bool{false, true} {
+			w := newWorld(t, bearertest.Config{})
+			if login {
+				w.loggedIn(append([]string{"acme"}, w.endpoints()...)...)
+			} else {
+				w.ok("token", "acme", "--token-url", w.Endpoint(bearertest.TokenEndpoint))
+			}
+			w.expire("acme")
+
+			// The command has read the index when it reads the
+			// secret.
+			stdin, secret := io.Pipe()
+			done := make(chan string)
+			go func() {
+				var out, errs strings.Builder
+				run(t.Context(), append([]string{"token", "acme", "--client-secret-file", "-"}, args...), stdin, &out, &errs)
+				done <- errs.String()
+			}()
+			if _, err := io.WriteString(secret, clientSecret); err != nil {
+				t.Fatal(err)
+			}
+			w.ok("logout", "acme")
+			secret.Close()
+			stderr := <-done
+			if !strings.Contains(stderr, "logged out by another process") {
+				t.Errorf("%s, login %v: got stderr %q, want that the user logged out", what, login, stderr)
+			}
+			if got := w.statuses(); len(got) != 0 {
+				t.Errorf("%s, login %v: got %+v remembered, want nothing", what, login, got)
+			}
+			files, err := filepath.Glob(filepath.Join(os.Getenv(vault.FolderVariable), "token-acme-*.json"))
+			if err != nil || len(files) != 0 {
+				t.Errorf("%s, login %v: got the files %q (%v), want no token", what, login, files, err)
+			}
+		}
+	}
+}
+
 func TestSecretFromAFileAndFromStdin(t *testing.T) {
 	w := newWorld(t, bearertest.Config{})
-	t.Setenv(credential.SecretVariable, "")
+	w.setSecret("", "acme")
 	url := w.Endpoint(bearertest.TokenEndpoint)
-	w.fails(exitFailed, credential.SecretVariable, "token", "acme", "--token-url", url)
+	w.fails(exitFailed, "set BEARER_ACME_CLIENT_SECRET, or give --client-secret-file", "token", "acme", "--token-url", url)
 
 	file := filepath.Join(t.TempDir(), "secret")
 	w.fails(exitFailed, "no such file", "token", "acme", "--token-url", url, "--client-secret-file", file)
@@ -140,7 +223,8 @@ func TestSecretFromAFileAndFromStdin(t *testing.T) {
 	w.ok("token", "acme", "--token-url", url, "--client-secret-file", "secret")
 	w.expire("acme")
 	t.Chdir(t.TempDir())
-	w.ok("token", "acme") // the file is remembered, from everywhere
+	// The file is remembered, and found from everywhere.
+	w.ok("token", "acme")
 
 	var out, errs strings.Builder
 	args := []string{"token", "piped", "--token-url", url, "--client-secret-file", "-"}

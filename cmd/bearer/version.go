@@ -20,8 +20,8 @@ func newVersion() *cobra.Command {
 	}
 }
 
-// version is what the Go command recorded: a module version when the program
-// was installed by version, else the commit of the work tree.
+// version returns what the go command recorded: the module's version if the
+// program was installed by version, else the commit of the work tree.
 func version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// when says how far away t is, in as few words as are of use.
+// when says briefly how far away t is.
 func when(t time.Time) string {
 	d := time.Until(t)
 	if d < 0 {

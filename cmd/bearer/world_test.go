@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -17,7 +18,7 @@ import (
 	"example.com/bearer/cmd/bearer/internal/vault"
 )
 
-// A world is a server and a home of the program's own.
+// A world is a server and a folder for the program.
 type world struct {
 	*testing.T
 	*bearertest.Server
@@ -25,8 +26,8 @@ type world struct {
 
 const clientSecret = "canary-client-secret"
 
-// newWorld has a server with one client, whose id and secret are in the
-// environment, as they would be for a script.
+// newWorld starts a server with one client, whose id is in the environment, as
+// it would be for a script, and whose secret is there for each of our names.
 func newWorld(t *testing.T, cfg bearertest.Config) *world {
 	t.Helper()
 	keyring.MockInit()
@@ -36,11 +37,20 @@ func newWorld(t *testing.T, cfg bearertest.Config) *world {
 	t.Setenv(vault.FolderVariable, t.TempDir())
 	t.Setenv(storeVariable, vault.Dir)
 	t.Setenv(clientVariable, "client")
-	t.Setenv(credential.SecretVariable, clientSecret)
-	return &world{t, bearertest.Start(t, cfg)}
+	t.Setenv(credential.SharedVariable, "")
+	w := &world{t, bearertest.Start(t, cfg)}
+	w.setSecret(clientSecret, "matrica", "metafy", "metafy-app", "matter", "acme", "other", "stale", "app", "with", "without")
+	return w
 }
 
-// ok runs a command that has to work, and returns its stdout.
+// setSecret puts a secret into the variables of these names.
+func (w *world) setSecret(secret string, names ...string) {
+	for _, name := range names {
+		w.Setenv(credential.Variable(name), secret)
+	}
+}
+
+// ok runs a command that must succeed, and returns its stdout.
 func (w *world) ok(args ...string) string {
 	w.Helper()
 	status, stdout, stderr := exec(w.T, args...)
@@ -50,7 +60,7 @@ func (w *world) ok(args ...string) string {
 	return stdout
 }
 
-// fails runs a command that has to fail with one line that has want in it.
+// fails runs a command that must fail with one line that contains want.
 func (w *world) fails(status int, want string, args ...string) {
 	w.Helper()
 	got, stdout, stderr := exec(w.T, args...)
@@ -59,7 +69,7 @@ func (w *world) fails(status int, want string, args ...string) {
 	}
 }
 
-// endpoints are the flags of a provider that is at the world's server.
+// endpoints returns the flags for a provider at the world's server.
 func (w *world) endpoints() []string {
 	return []string{
 		"--token-url", w.Endpoint(bearertest.TokenEndpoint),
@@ -68,13 +78,13 @@ func (w *world) endpoints() []string {
 	}
 }
 
-// login runs bearer login and is the browser: it follows the page that is
-// printed.
+// login runs bearer login and plays the browser: it requests the page that the
+// command prints.
 func (w *world) login(args ...string) (status int, stdout, stderr string) {
 	w.Helper()
 	r, errs := io.Pipe()
 	said := make(chan string)
-	go func() { // ends when the command has ended and errs is closed
+	go func() { // ends when errs is closed, after the command has ended
 		var all strings.Builder
 		lines := bufio.NewScanner(r)
 		for lines.Scan() {
@@ -85,8 +95,10 @@ func (w *world) login(args ...string) (status int, stdout, stderr string) {
 		}
 		said <- all.String()
 	}()
+	ctx, cancel := context.WithTimeout(w.Context(), patience)
+	defer cancel()
 	var out bytes.Buffer
-	status = run(w.Context(), append([]string{"login", "--no-browser"}, args...), strings.NewReader(""), &out, errs)
+	status = run(ctx, append([]string{"login", "--no-browser"}, args...), strings.NewReader(""), &out, errs)
 	errs.Close()
 	return status, out.String(), <-said
 }
@@ -100,7 +112,7 @@ func browse(t *testing.T, page string) {
 	resp.Body.Close()
 }
 
-// loggedIn is login that has to work.
+// loggedIn is login that must succeed.
 func (w *world) loggedIn(args ...string) (stdout string) {
 	w.Helper()
 	status, stdout, stderr := w.login(args...)
@@ -117,7 +129,7 @@ func (w *world) wantTokenRequests(n int) {
 	}
 }
 
-// accepted reports whether the API takes the token.
+// accepted reports whether the API accepts the token.
 func (w *world) accepted(token string) bool {
 	w.Helper()
 	req, err := http.NewRequestWithContext(w.Context(), http.MethodGet, w.Endpoint(bearertest.APIEndpoint), nil)
@@ -133,7 +145,7 @@ func (w *world) accepted(token string) bool {
 	return resp.StatusCode == http.StatusOK
 }
 
-// statuses is what bearer status --json prints.
+// statuses returns what bearer status --json prints.
 func (w *world) statuses() (all []status) {
 	w.Helper()
 	if err := json.Unmarshal([]byte(w.ok("status", "--json")), &all); err != nil {
@@ -142,7 +154,8 @@ func (w *world) statuses() (all []status) {
 	return all
 }
 
-// expire makes the stored token one that has expired, with the refresh token it had.
+// expire makes the stored access token one that has expired, and leaves its
+// refresh token.
 func (w *world) expire(name string) {
 	w.Helper()
 	v, err := vault.Open()
@@ -171,7 +184,7 @@ func (w *world) expire(name string) {
 	}
 }
 
-// TestMain lets a test run the program as a process: this binary is it.
+// TestMain lets a test run the program as a process, with this binary.
 func TestMain(m *testing.M) {
 	if os.Getenv("BEARER_TEST_IS_PROGRAM") != "" {
 		main()

@@ -14,7 +14,7 @@ import (
 )
 
 // What a token depends on changes its key, and nothing else does.
-func TestKeyIsOfAllThatTheTokenDependsOn(t *testing.T) {
+func TestKeyCoversWhatTheTokenDependsOn(t *testing.T) {
 	c := Credential{Name: "c", TokenURL: "t", ClientID: "i", Scopes: []string{"a", "b"}}
 	for what, change := range map[string]func(*Credential){
 		"Name":     func(c *Credential) { c.Name = "d" },
@@ -54,8 +54,8 @@ func TestCheckName(t *testing.T) {
 	}
 }
 
-// The presets are data, and the providers' packages know better: both have to
-// send the same.
+// The presets are data, and the providers' packages are the authority: both
+// must send the same.
 func TestPresetsSendWhatTheProvidersPackagesSend(t *testing.T) {
 	srv := bearertest.Start(t, bearertest.Config{Network: new(bearertest.Network)})
 	at := grant.Server{
@@ -63,7 +63,7 @@ func TestPresetsSendWhatTheProvidersPackagesSend(t *testing.T) {
 		RevokeURL: srv.Endpoint(bearertest.RevokeEndpoint), Transport: srv.Transport(),
 	}
 	const id, redirect = "client", "http://127.0.0.1/callback"
-	secret := Secret{Typed: "secret"}
+	secret := Secret{Name: "c", Typed: "secret"}
 	preset := func(name string, hasSecret bool) Credential {
 		c, ok := New(name)
 		if !ok {
@@ -73,7 +73,7 @@ func TestPresetsSendWhatTheProvidersPackagesSend(t *testing.T) {
 		c.DecideAuth(hasSecret)
 		return c
 	}
-	// sent is what a call sends, whatever the answer.
+	// sent returns what a call sends, whatever the answer.
 	sent := func(call func() error) (all []bearertest.Request) {
 		before := len(srv.Requests(""))
 		_ = call()

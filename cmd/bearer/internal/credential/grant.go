@@ -7,10 +7,10 @@ import (
 	"example.com/bearer/grant"
 )
 
-// Auths are the ways in which a client can authenticate.
+// Auths are the ways a client can authenticate.
 var Auths = []string{"basic", "basic-raw", "post", "none"}
 
-// NeedsSecret reports whether the client has a secret to prove who it is.
+// NeedsSecret reports whether the client authenticates with a secret.
 func (c Credential) NeedsSecret() bool { return c.ClientAuth != "none" }
 
 func (c Credential) auth(secret Secret) grant.ClientAuth {
@@ -30,7 +30,8 @@ func (c Credential) server() grant.Server {
 	}
 }
 
-// Discover asks the issuer for the endpoints that are not set.
+// Discover asks the issuer for its endpoints and fills in those that are not
+// set.
 func (c *Credential) Discover(ctx context.Context) error {
 	s, err := c.server().Discover(ctx)
 	if err != nil {
@@ -41,7 +42,7 @@ func (c *Credential) Discover(ctx context.Context) error {
 	return nil
 }
 
-// Code is the login in a browser on this machine.
+// Code returns the grant for a login in a browser on this machine.
 func (c Credential) Code(secret Secret, redirectURL string) grant.AuthorizationCode {
 	return grant.AuthorizationCode{
 		Server: c.server(), Auth: c.auth(secret),
@@ -49,13 +50,13 @@ func (c Credential) Code(secret Secret, redirectURL string) grant.AuthorizationC
 	}
 }
 
-// Device is the login in a browser on another machine.
+// Device returns the grant for a login in a browser on another machine.
 func (c Credential) Device(secret Secret) grant.Device {
 	return grant.Device{Server: c.server(), Auth: c.auth(secret), Scopes: c.Scopes, Audience: c.Audience}
 }
 
-// Source gives new tokens. That of a login is a [bearer.Refresher], for whichever
-// of the two it was: they are refreshed alike.
+// Source returns the source of new tokens. That of a login is a
+// [bearer.Refresher]; the tokens of both kinds of login are refreshed alike.
 func (c Credential) Source(secret Secret) bearer.Source {
 	if c.Login {
 		return c.Code(secret, c.RedirectURL)
@@ -65,7 +66,7 @@ func (c Credential) Source(secret Secret) bearer.Source {
 	}
 }
 
-// Revoke makes the server forget a token (RFC 7009).
+// Revoke asks the server to revoke a token (RFC 7009).
 func (c Credential) Revoke(ctx context.Context, secret Secret, token, hint string) error {
 	return c.server().Revoke(ctx, c.auth(secret), token, hint)
 }

@@ -8,8 +8,8 @@ import (
 	"example.com/bearer/providers/metafy"
 )
 
-// presets are the providers that need no address, in the order of the help. What
-// is true of them is said in their packages.
+// presets are the providers whose endpoints are known, in the order of the
+// help. Their packages explain the values.
 var presets = []Credential{
 	{
 		Name: "matrica", Login: true,
@@ -30,7 +30,7 @@ var presets = []Credential{
 	},
 }
 
-// Presets are the names of the known providers.
+// Presets returns the names of the known providers.
 func Presets() []string {
 	var names []string
 	for _, p := range presets {
@@ -39,8 +39,8 @@ func Presets() []string {
 	return names
 }
 
-// New is the credential of a provider that nothing is remembered of. known says
-// that it is one of the presets; else it has no more than its name.
+// New returns the credential of a provider of which nothing is remembered. It
+// has only its name unless it is a preset, which known reports.
 func New(name string) (c Credential, known bool) {
 	i := slices.IndexFunc(presets, func(p Credential) bool { return p.Name == name })
 	if i < 0 {
@@ -51,14 +51,14 @@ func New(name string) (c Credential, known bool) {
 	return c, true
 }
 
-// DecideAuth settles how the client authenticates, where nothing says so: a
-// client that has a secret uses it.
+// DecideAuth decides how the client authenticates, unless that is set: a client
+// that has a secret uses it.
 func (c *Credential) DecideAuth(hasSecret bool) {
 	switch {
 	case c.ClientAuth != "":
 	case c.Login && !hasSecret:
 		c.ClientAuth = "none"
-	case c.Name == "matrica": // only an application that is "Private" has a secret, and never for Basic
+	case c.Name == "matrica": // takes the secret in the body only
 		c.ClientAuth = "post"
 	default:
 		c.ClientAuth = "basic"

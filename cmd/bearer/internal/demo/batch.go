@@ -1,36 +1,40 @@
 // Package demo runs one batch of authorized requests on real sockets while
-// everything happens that happens to tokens: they expire, they are revoked,
-// they cannot be had for a moment, and a redirect tries to carry one away.
+// tokens expire and are revoked, the token endpoint fails for a while, and a
+// redirect leads to another origin.
 //
-// The same batch with the same script runs through more than one way to
-// authorize requests, a [Subject] each, so that they can be compared.
+// The same batch with the same script runs through several ways to authorize
+// requests, each a [Subject], to compare them.
 package demo
 
 import "time"
 
-// How long the servers take to answer. A token request is the slower one, as
-// it is with real servers: it checks a secret and writes.
+// How long the servers take to answer. A token request takes longer, as with
+// real servers, which check a secret and write to a database.
 const (
 	tokenDelay = 150 * time.Millisecond
 	apiDelay   = 100 * time.Millisecond
 )
 
-// Batch is the size of the work; both must be positive.
+// Batch is the size of the work. Both fields must be positive.
 type Batch struct {
 	Requests    int
 	Concurrency int // requests in flight
 }
 
-// Lifetime is how long a token of this batch lives: short enough for several
-// to expire, however large the batch is. It is a whole number of seconds
-// because expires_in is one (RFC 6749 section 5.1).
+// Lifetime is how long a token of this batch is valid: short enough that
+// several expire, however large the batch is. It is a whole number of seconds,
+// as expires_in is (RFC 6749 section 5.1).
 func (b Batch) Lifetime() time.Duration {
 	expected := time.Duration(b.Requests) * apiDelay / time.Duration(b.Concurrency)
 	return max(time.Second, (expected * 10 / 26).Round(time.Second))
 }
 
-// Outage is how long the token endpoint is out: well inside the last third of
-// a token's life, in which bearer has begun to renew it. In batches so small
-// that a token lives only 1 s or 2 s, that third may be too short for two
-// token requests one after the other, and requests may wait for the second.
+// Outage is how long the token endpoint fails. It fits into the last third of a
+// token's lifetime, in which bearer refreshes in the background. In batches so
+// small that a token lives for 1 s or 2 s, that third may be too short for two
+// token requests in a row, and requests may wait for the second.
 func (b Batch) Outage() time.Duration { return b.Lifetime() / 10 }
+
+// waitsInP99 reports whether p99 shows requests that wait for a token, because
+// those in flight at the first fetch are more than a hundredth of the batch.
+func (b Batch) waitsInP99() bool { return 100*b.Concurrency > b.Requests }

@@ -1,9 +1,24 @@
 package demo
 
 import (
+	"strings"
 	"testing"
 	"time"
 )
+
+// A batch in which few requests wait for the first token has no note about p99.
+func TestNoteOnlyIfP99ShowsWaits(t *testing.T) {
+	for b, want := range map[Batch]bool{
+		{20_000, 256}: true, {25_600, 256}: false, {100, 1}: false, {1, 4096}: true,
+	} {
+		if got := note(b) != ""; got != want {
+			t.Errorf("%+v: got a note: %v, want %v", b, got, want)
+		}
+	}
+	if got, want := note(Batch{1, 4096}), "the 1 in flight"; !strings.Contains(got, want) {
+		t.Errorf("got %q, want %q in it", got, want)
+	}
+}
 
 func TestLifetimeLetsSeveralTokensExpire(t *testing.T) {
 	for _, tt := range []struct {

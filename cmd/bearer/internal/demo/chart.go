@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// The size of a chart in its own units; the page scales it. The margins hold
-// the labels of the axes and, above the plot, of the events.
+// The size of a chart in its units, which the page scales. The margins hold the
+// labels of the axes and, above the plot, of the events.
 const (
 	chartWidth  = 640.0
 	chartHeight = 230.0
@@ -18,10 +18,10 @@ const (
 	plotBottom  = chartHeight - 30
 )
 
-// chart is drawn by the page's template; every number is a place in it.
+// chart is drawn by the page's template. Its numbers are positions in it.
 type chart struct {
-	Title string // for those who hear the page
-	Note  string // what the whole run comes to
+	Title string // for screen readers
+	Note  string // the total of the run
 
 	Width, Height            float64
 	Left, Right, Top, Bottom float64
@@ -33,7 +33,7 @@ type chart struct {
 	Tips  []tip
 }
 
-// PlotHeight is for the template, which cannot subtract.
+// PlotHeight returns the height of the plot: a template cannot subtract.
 func (c *chart) PlotHeight() float64 { return c.Bottom - c.Top }
 
 type tick struct {
@@ -41,14 +41,14 @@ type tick struct {
 	Label string
 }
 
-// mark is an event: a line, or a span if it has a width.
+// mark is an event: a line, or a span if Width is not zero.
 type mark struct {
 	At, Width float64
 	Kind      eventKind
 	Label     string
 }
 
-// Middle is where the label stands.
+// Middle returns the position of the label.
 func (m mark) Middle() float64 { return m.At + m.Width/2 }
 
 type line struct{ Class, Path string }
@@ -58,14 +58,15 @@ type bar struct {
 	Class      string
 }
 
-// tip is a strip of the plot and the text that is shown over it.
+// tip is a strip of the plot and the text that is shown when the pointer is
+// over it.
 type tip struct {
 	X, W float64
 	Text string
 }
 
-// axis places values: times on it from left to right, or figures from the
-// bottom to the top.
+// axis maps values to positions: times from left to right, or figures from
+// bottom to top.
 type axis struct {
 	low, high float64
 	from, to  float64
@@ -80,8 +81,8 @@ func (a axis) at(v float64) float64 {
 	return round(a.from + (v-low)/(high-low)*(a.to-a.from))
 }
 
-// ticks puts a label on each step of the axis; a logarithmic one has the steps
-// 1, 2, 5 of each power of ten.
+// ticks returns the labels of the axis, one for each step. The steps of a
+// logarithmic axis are 1, 2 and 5 times each power of ten.
 func (a axis) ticks(step float64, unit string) []tick {
 	var out []tick
 	label := func(v float64) { out = append(out, tick{a.at(v), fmt.Sprintf("%.12g%s", v, unit)}) }
@@ -97,8 +98,8 @@ func (a axis) ticks(step float64, unit string) []tick {
 	return out
 }
 
-// niceAbove is the smallest of 1, 2, 5, 10, 20, 50 ... and of their tenths,
-// hundredths ... that is not below v, which must be positive.
+// niceAbove returns the smallest number that is not below v among 1, 2 and 5
+// times the powers of ten. v must be positive.
 func niceAbove(v float64) float64 {
 	power := math.Pow(10, math.Floor(math.Log10(v)))
 	for _, m := range []float64{1, 2, 5} {
@@ -112,7 +113,7 @@ func niceAbove(v float64) float64 {
 func nextNice(v float64) float64  { return niceAbove(v * 1.5) }
 func niceBelow(v float64) float64 { return 1 / niceAbove(1/v) }
 
-// timeAxis is the same for all charts of a page.
+// timeAxis returns the time axis, which all charts of a page share.
 func timeAxis(span time.Duration) axis {
 	return axis{high: span.Seconds(), from: plotLeft, to: plotRight}
 }
@@ -126,7 +127,7 @@ func newChart(title string, x axis, events []event) *chart {
 	}
 	for _, e := range events {
 		if e.at.Seconds() > x.high {
-			continue // a token that outlived the run
+			continue // the expiry of a token that outlives the run
 		}
 		m := mark{At: x.at(e.at.Seconds()), Kind: e.kind, Label: eventLabels[e.kind]}
 		if e.until > 0 {
@@ -137,18 +138,18 @@ func newChart(title string, x axis, events []event) *chart {
 	return c
 }
 
-// An expiry has no label: there are many, and the legend shows their line.
+// An expiry has no label: there are many, and the legend explains their line.
 var eventLabels = map[eventKind]string{
 	revocation: "revoked",
 	outage:     "503",
 	redirect:   "redirect",
 }
 
-// latencyChart is logarithmic, so that the usual 100 ms and the longest stall
-// can both be read.
+// latencyChart draws latencies on a logarithmic axis, so that both the usual
+// 100 ms and the longest stall can be read.
 func latencyChart(x axis, low, high time.Duration, width time.Duration, c *Column, s series) *chart {
 	out := newChart("Latency of "+c.Name+" over time", x, c.events)
-	// A little room on both sides, so that no line runs along the frame.
+	// Some room on both sides, so that no line runs along the frame.
 	y := axis{low: niceBelow(ms(low) * 0.8), high: niceAbove(ms(high) * 1.1), from: plotBottom, to: plotTop, log: true}
 	out.Y = y.ticks(0, " ms")
 	for _, l := range []struct {
@@ -159,7 +160,8 @@ func latencyChart(x axis, low, high time.Duration, width time.Duration, c *Colum
 		{"p99", func(q *quantiles) time.Duration { return q.p99 }},
 		{"p50", func(q *quantiles) time.Duration { return q.p50 }},
 	} {
-		// A step for each bucket; one without a request breaks the line.
+		// A step for each bucket. A bucket without a request breaks the
+		// line.
 		var path strings.Builder
 		for i, q := range s.latency {
 			if q == nil {
@@ -183,8 +185,8 @@ func latencyChart(x axis, low, high time.Duration, width time.Duration, c *Colum
 	return out
 }
 
-// countChart shows how often something happened, top being the most that any
-// column has in one bucket.
+// countChart draws how often something happened. top is the highest count of
+// any column in one bucket.
 func countChart(title, class, what string, x axis, top int, width time.Duration, c *Column, counts []int) *chart {
 	out := newChart(title+" of "+c.Name+" over time", x, c.events)
 	total := 0
@@ -201,7 +203,8 @@ func countChart(title, class, what string, x axis, top int, width time.Duration,
 		}
 		left := x.at(float64(i) * width.Seconds())
 		w := x.at(float64(i+1)*width.Seconds()) - left
-		h := max(plotBottom-y.at(float64(n)), 2) // one of thousands is to be seen too
+		// At least 2, so that 1 of thousands is visible.
+		h := max(plotBottom-y.at(float64(n)), 2)
 		out.Bars = append(out.Bars, bar{left, round(plotBottom - h), round(max(w-1, 1)), round(h), class})
 	}
 	out.tips(x, width, len(counts), func(i int) string { return fmt.Sprintf("%s: %s", what, count(counts[i])) })
@@ -217,5 +220,5 @@ func (c *chart) tips(x axis, width time.Duration, n int, text func(int) string) 
 
 func ms(d time.Duration) float64 { return d.Seconds() * 1000 }
 
-// round keeps the page small: a tenth of a unit cannot be seen.
+// round keeps the page small: less than a tenth of a unit is not visible.
 func round(v float64) float64 { return math.Round(v*10) / 10 }

@@ -38,7 +38,7 @@ func TestTicksHaveCleanLabels(t *testing.T) {
 	}
 }
 
-// A stall must not be drawn as if requests had been sent in it.
+// A stall must not look as if requests had been sent in it.
 func TestSeriesLeaveGapsWhereNothingBegan(t *testing.T) {
 	c := &Column{
 		samples: []sample{
@@ -46,7 +46,8 @@ func TestSeriesLeaveGapsWhereNothingBegan(t *testing.T) {
 			{start: 99 * time.Millisecond, end: 399 * time.Millisecond, failed: true},
 			{start: 200 * time.Millisecond, end: 250 * time.Millisecond},
 		},
-		calls: []tokenCall{{start: 150 * time.Millisecond}, {start: time.Hour}}, // the late one after the last request
+		// The second one comes after the last request.
+		calls: []tokenCall{{start: 150 * time.Millisecond}, {start: time.Hour}},
 	}
 	s := newSeries(c, 100*time.Millisecond, 3)
 	if got, want := *s.latency[0], (quantiles{100 * time.Millisecond, 300 * time.Millisecond, 300 * time.Millisecond}); got != want {

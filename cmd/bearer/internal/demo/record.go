@@ -7,19 +7,19 @@ import (
 	"time"
 )
 
-// sample is what is kept of one request. Times are since the run's beginning.
+// sample is the record of one request. Its times are since the run began.
 type sample struct {
 	start time.Duration // handed to the client
-	sent  time.Duration // handed to the network, the first time; 0: never
-	end   time.Duration // answer read to its end, or failed
+	sent  time.Duration // first handed to the network; 0: never
+	end   time.Duration // answer read to its end, or request failed
 
 	failed bool
 }
 
 func (s *sample) latency() time.Duration { return s.end - s.start }
 
-// held is how long the request was kept back before it went out; one that
-// never went out was kept back for ever, as far as it knows.
+// held is how long the request waited before it was sent. One that was never
+// sent waited until it failed.
 func (s *sample) held() time.Duration {
 	if s.sent == 0 {
 		return s.latency()
@@ -27,11 +27,11 @@ func (s *sample) held() time.Duration {
 	return s.sent - s.start
 }
 
-// sampleKey finds the *sample of a request in its context.
+// sampleKey is the key of a request's *sample in its context.
 type sampleKey struct{}
 
-// firstHop notes when a request is really sent. Redirects and replays come
-// through here too, one after the other, and are not noted.
+// firstHop records when a request is first handed to the network. Redirects and
+// replays, which pass through it one after the other, are not recorded.
 type firstHop struct {
 	base  http.RoundTripper
 	clock func() time.Duration
@@ -48,14 +48,14 @@ func withSample(ctx context.Context, s *sample) context.Context {
 	return context.WithValue(ctx, sampleKey{}, s)
 }
 
-// tokenCall is what is kept of one token request.
+// tokenCall is the record of one token request.
 type tokenCall struct {
 	start, end time.Duration
-	issued     bool // a token came back
-	refused    bool // the endpoint was out: 503
+	issued     bool // the answer was a token
+	refused    bool // the answer was 503: the outage
 }
 
-// tokenLog keeps every token request that goes to the network.
+// tokenLog records every token request.
 type tokenLog struct {
 	base  http.RoundTripper
 	clock func() time.Duration
@@ -78,7 +78,8 @@ func (t *tokenLog) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// soFar is a copy: a renewal behind may still be under way when the batch is done.
+// soFar returns a copy, since a background refresh may still be under way when
+// the batch is done.
 func (t *tokenLog) soFar() []tokenCall {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -15,7 +15,7 @@ var reportHTML string
 
 var reportPage = template.Must(template.New("report").Parse(reportHTML))
 
-// resolution is how many buckets the longest run is divided into, about.
+// resolution is about how many buckets the longest run is divided into.
 const resolution = 100
 
 type report struct {
@@ -26,10 +26,11 @@ type report struct {
 
 	Names  []string
 	Rows   []row
+	Note   string
 	Panels []panel
 }
 
-// panel is one figure, a chart for each column, all on the same axes.
+// panel is a row of charts on the same axes, one for each column.
 type panel struct {
 	Title, Unit string
 	Legend      []legend
@@ -38,14 +39,14 @@ type panel struct {
 
 type legend struct{ Class, Label string }
 
-// WriteReport writes one HTML page that needs nothing else: no network, no
-// script.
+// WriteReport writes one HTML page that needs neither the network nor scripts.
 func WriteReport(w io.Writer, b Batch, cols []*Column) error {
 	var wall time.Duration
 	for _, c := range cols {
 		wall = max(wall, time.Duration(c.Stats.Wall)*time.Millisecond)
 	}
-	wall = max(wall, time.Millisecond) // a batch of nothing but failures may take none
+	// A batch in which everything fails may take no time.
+	wall = max(wall, time.Millisecond)
 	width := time.Duration(niceAbove(wall.Seconds()/resolution) * float64(time.Second))
 	buckets := int(math.Ceil(float64(wall) / float64(width)))
 	x := timeAxis(width * time.Duration(buckets))
@@ -62,10 +63,10 @@ func WriteReport(w io.Writer, b Batch, cols []*Column) error {
 		failed = max(failed, slices.Max(all[i].failed))
 		tokens = max(tokens, slices.Max(all[i].tokens))
 	}
-	low = max(low, time.Microsecond) // a logarithm is drawn of it
+	low = max(low, time.Microsecond) // the axis is logarithmic
 
 	per := "per " + spell(width)
-	latency := panel{Title: "Latency", Unit: "of requests started in each " + spell(width) + ", logarithmic; a gap: none could start", Legend: []legend{
+	latency := panel{Title: "Latency", Unit: "of requests started in each " + spell(width) + ", logarithmic; a gap: no request could start", Legend: []legend{
 		{"p50", "p50"}, {"p99", "p99"}, {"max", "max"},
 	}}
 	fetches := panel{Title: "Token requests", Unit: per, Legend: []legend{{"tokens", "token requests"}}}
@@ -85,7 +86,8 @@ func WriteReport(w io.Writer, b Batch, cols []*Column) error {
 		RevokeAt:    percent(revokeAt),
 		OutageAt:    percent(outageAt),
 		RedirectAt:  percent(redirectAt),
-		Rows:        rows(cols),
+		Rows:        rows(b, cols),
+		Note:        note(b),
 		Panels:      []panel{latency, fetches, failures},
 	}
 	for _, c := range cols {
@@ -94,7 +96,7 @@ func WriteReport(w io.Writer, b Batch, cols []*Column) error {
 	return reportPage.Execute(w, page)
 }
 
-// spell writes a short time as a person would.
+// spell formats a short duration for people.
 func spell(d time.Duration) string {
 	if d < time.Second {
 		return fmt.Sprintf("%g ms", ms(d))

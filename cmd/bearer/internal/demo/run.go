@@ -17,13 +17,13 @@ type Run struct {
 	done    atomic.Int64
 }
 
-// Through prepares the batch to go through s.
+// Through returns the run of the batch through s.
 func (b Batch) Through(s Subject) *Run { return &Run{batch: b, subject: s} }
 
-// Done is how many requests have ended. It may be called at any time.
+// Done returns how many requests have ended. It may be called at any time.
 func (r *Run) Done() int { return int(r.done.Load()) }
 
-// A Column is what came out of a [Run].
+// A Column is the outcome of a [Run].
 type Column struct {
 	Key, Name string
 	Stats     Stats
@@ -33,8 +33,8 @@ type Column struct {
 	events  []event
 }
 
-// Do runs the batch against servers of its own. The only errors are that they
-// could not be started and ctx's own; a request that fails is a result.
+// Do starts the servers and runs the batch against them. It returns an error
+// only if they cannot be started or ctx ends; a request that fails is a result.
 func (r *Run) Do(ctx context.Context) (*Column, error) {
 	w, err := newWorld(r.batch)
 	if err != nil {
@@ -55,8 +55,9 @@ func (r *Run) Do(ctx context.Context) (*Column, error) {
 		token:        tokens,
 	})}
 
-	// Each worker takes the next request when its last has ended, and writes
-	// into that request's sample only; Wait is before the first read.
+	// Each worker takes the next request when its last one has ended, and
+	// writes to the sample of that request only. The samples are read after
+	// Wait.
 	samples := make([]sample, r.batch.Requests)
 	var next atomic.Int64
 	var workers sync.WaitGroup
@@ -86,7 +87,7 @@ func (r *Run) Do(ctx context.Context) (*Column, error) {
 	return c, nil
 }
 
-// get is one request of the batch, and says whether it ended well.
+// get sends one request of the batch and reports whether it succeeded.
 func get(ctx context.Context, client *http.Client, url string) bool {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {

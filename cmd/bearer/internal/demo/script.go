@@ -5,21 +5,24 @@ import (
 	"time"
 )
 
-// What happens in a run, by the fraction of the batch that has been started.
-// It is no matter of time: a slow Subject must not escape the end of it.
+// What happens in a run, by the fraction of the batch that has been started: by
+// time, a slow Subject would have more of it than a fast one.
 //
-// The revocation is in the middle of everybody's first token. Any later, and
-// chance would decide whether it comes just before or just after a renewal,
-// that is how long the tokens it takes would have lived.
+// The revocation comes in the middle of the first token's lifetime, also if a
+// slow machine has started less of the batch by then. Later, chance would
+// decide whether it comes just before or just after a refresh, and so how much
+// longer the revoked token would have been valid; just after one, requests meet
+// the revocation of both tokens.
 const (
 	revokeAt   = 0.20
 	outageAt   = 0.60 // from here on the next token request begins it
 	redirectAt = 0.85
 )
 
-// event is something that happened, for the report.
+// event is what happened in a run, for the report.
 type event struct {
-	at, until time.Duration // since the run's beginning; until is zero for a moment
+	// Both are since the run began. until is zero for what takes no time.
+	at, until time.Duration
 	kind      eventKind
 }
 
@@ -32,52 +35,57 @@ const (
 	redirect   eventKind = "redirect"
 )
 
-// script lets things happen when the batch comes to them.
+// script makes things happen when the batch reaches their place in it.
 type script struct {
-	steps []step
+	steps []*step
 	clock func() time.Duration
 
-	mu     sync.Mutex // guards events; two workers may come to two steps at once
+	// mu guards events: two workers may reach two steps at once.
+	mu     sync.Mutex
 	events []event
 }
 
 type step struct {
-	at   int // the request that starts it
+	at   int           // the request that starts it
+	by   time.Duration // or the time, if that comes first; 0: none
 	kind eventKind
 	do   func()
+	once sync.Once
 }
 
 func newScript(b Batch, w *world, clock func() time.Duration) *script {
 	at := func(fraction float64) int { return int(fraction * float64(b.Requests)) }
-	return &script{clock: clock, steps: []step{
-		{at(revokeAt), revocation, w.revokeAll},
-		{at(outageAt), outage, w.armOutage},
-		{at(redirectAt), redirect, w.redirectOne},
+	return &script{clock: clock, steps: []*step{
+		{at: at(revokeAt), by: tokenDelay + b.Lifetime()/2, kind: revocation, do: w.revokeAll},
+		{at: at(outageAt), kind: outage, do: w.armOutage},
+		{at: at(redirectAt), kind: redirect, do: w.redirectOne},
 	}}
 }
 
-// reached is called once with the number of each request, before it is sent.
+// reached is called once for each request, with its number, before it is sent.
 func (s *script) reached(request int) {
 	for _, step := range s.steps {
-		if step.at == request {
+		if request < step.at && (step.by == 0 || s.clock() < step.by) {
+			continue
+		}
+		step.once.Do(func() {
 			step.do()
 			s.mu.Lock()
 			s.events = append(s.events, event{at: s.clock(), kind: step.kind})
 			s.mu.Unlock()
-		}
+		})
 	}
 }
 
-// timeline is what happened, once the batch is done. An outage began with the
-// first token request that was refused, and a token that was revoked does not
-// expire.
+// timeline returns what happened in a batch that is done. An outage begins with
+// the first token request that it refuses, and a revoked token does not expire.
 func (s *script) timeline(b Batch, calls []tokenCall) []event {
 	var events []event
 	revoked := time.Duration(-1)
 	for _, e := range s.events {
 		switch e.kind {
 		case outage:
-			continue // armed, which nobody sees
+			continue // only armed
 		case revocation:
 			revoked = e.at
 		}

@@ -6,8 +6,35 @@ import (
 	"time"
 )
 
+// Each step happens once: when its request starts, or, for the revocation, when
+// its time comes on a machine that is too slow for that.
+func TestStepsHappenOnce(t *testing.T) {
+	for what, tt := range map[string]struct {
+		perRequest  time.Duration
+		wantRequest int
+	}{
+		"fast": {time.Millisecond, 3},
+		"slow": {time.Second, 2},
+	} {
+		var now time.Duration
+		var happened []int
+		request := 0
+		s := &script{clock: func() time.Duration { return now }, steps: []*step{
+			{at: 3, by: 2 * time.Second, kind: revocation, do: func() { happened = append(happened, request) }},
+		}}
+		for ; request < 10; request++ {
+			s.reached(request)
+			now += tt.perRequest
+		}
+		if !slices.Equal(happened, []int{tt.wantRequest}) || len(s.events) != 1 {
+			t.Errorf("%s: got it at the requests %v with %d events, want once, at %d", what, happened, len(s.events), tt.wantRequest)
+		}
+	}
+}
+
 func TestTimelineShowsWhatTheServerDid(t *testing.T) {
-	b := Batch{Requests: 20_000, Concurrency: 256} // tokens live 3 s, the outage lasts 300 ms
+	// Tokens live 3 s, the outage lasts 300 ms.
+	b := Batch{Requests: 20_000, Concurrency: 256}
 	s := &script{events: []event{
 		{at: 2 * time.Second, kind: revocation},
 		{at: 3 * time.Second, kind: outage}, // armed

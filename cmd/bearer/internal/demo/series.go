@@ -5,17 +5,18 @@ import (
 	"time"
 )
 
-// series are the figures of a run over time, one per bucket of equal width.
+// series holds the figures of a run over time, one for each bucket of the same
+// width.
 type series struct {
-	latency []*quantiles // nil: no request was started then
+	latency []*quantiles // nil: no request started in the bucket
 	failed  []int
 	tokens  []int
 }
 
 type quantiles struct{ p50, p99, max time.Duration }
 
-// newSeries sorts what happened into buckets by when it began: a stall then
-// stands where its cause is.
+// newSeries puts what happened into buckets by when it began, so that a stall
+// appears where its cause is.
 func newSeries(c *Column, width time.Duration, buckets int) series {
 	s := series{
 		latency: make([]*quantiles, buckets),

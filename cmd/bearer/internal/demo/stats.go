@@ -6,13 +6,13 @@ import (
 	"time"
 )
 
-// waitedAfter is how long a request may be held back without having waited: a
-// loaded machine does not take longer to schedule it, and a token request
-// takes seven times as long.
+// waitedAfter is how long a request may be held back before it counts as
+// waiting. Scheduling takes less on a loaded machine, and a token request takes
+// seven times as long.
 const waitedAfter = 20 * time.Millisecond
 
-// Stats are the figures of one run. Latencies are of whole requests, from the
-// call of the client to the last byte of the answer, failed ones too.
+// Stats are the figures of one run. A latency is that of a whole request,
+// failed or not, from the call of the client to the last byte of the answer.
 type Stats struct {
 	Requests            int   `json:"requests"`
 	Failed              int   `json:"failed"` // an error, or an answer other than 200
@@ -56,9 +56,9 @@ func newStats(samples []sample, calls []tokenCall, leaked int) Stats {
 	return st
 }
 
-// percentile is the smallest value that at least the fraction p of the sorted
-// values does not exceed (the nearest rank): always one that was measured.
-// It is 0 when there are none.
+// percentile returns the smallest value that at least the fraction p of the
+// sorted values does not exceed (the nearest rank), which is always one that
+// was measured. It returns 0 if there are no values.
 func percentile(sorted []time.Duration, p float64) time.Duration {
 	if len(sorted) == 0 {
 		return 0

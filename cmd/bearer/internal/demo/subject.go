@@ -15,20 +15,20 @@ type Subject struct {
 	authorize func(environment) http.RoundTripper
 }
 
-// Subjects are all there are, in the order in which they run.
+// Subjects are all subjects, in the order they run in.
 var Subjects = []Subject{xoauth2Subject, bearerSubject}
 
-// Known says whether key is one of [Subjects].
+// Known reports whether key is that of one of the [Subjects].
 func Known(key string) bool {
 	return slices.ContainsFunc(Subjects, func(s Subject) bool { return s.Key == key })
 }
 
-// environment is what a Subject is told: the same for each, but for the
-// addresses, since each has servers of its own.
+// environment is what a Subject is told. It is the same for each, except for
+// the addresses, since each has its own servers.
 type environment struct {
 	tokenURL, clientID, clientSecret string
 	lifetime                         time.Duration
 
-	api   http.RoundTripper // to the API and to wherever that redirects
+	api   http.RoundTripper // to the API, and to where the API redirects
 	token http.RoundTripper // to the token endpoint
 }

@@ -7,7 +7,7 @@ import (
 	"example.com/bearer/grant"
 )
 
-// bearerSubject has every value at its default.
+// bearerSubject is bearer with its default values.
 var bearerSubject = Subject{
 	Key:  "bearer",
 	Name: "bearer",

@@ -11,13 +11,12 @@ import (
 // xoauth2Subject is golang.org/x/oauth2 at its best.
 //
 // Its clients replace a token 10 s before it expires. Here that is longer than
-// a whole life, and would mean a token request for each API request. So it
-// gets a tenth of the lifetime instead: more in proportion than the 10 s are
-// of the usual hour, and time enough for a token that was taken from the cache
-// to reach the API before it expires.
+// a token's lifetime, and would cost a token request for each API request. So
+// it is set to a tenth of the lifetime: in proportion more than 10 s of the
+// usual hour, and enough for a token from the cache to reach the API before it
+// expires.
 //
-// The style of the client's authentication is given, so that no request is
-// spent on finding it out.
+// AuthStyle is set, so that no request is spent on probing for it.
 var xoauth2Subject = Subject{
 	Key:  "xoauth2",
 	Name: "x/oauth2",

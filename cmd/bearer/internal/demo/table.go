@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// row is one line of the summary: the table's and the page's.
+// row is one line of the summary, in the table and on the page.
 type row struct {
 	Label string
 	Cells []string
@@ -33,10 +33,25 @@ var figures = []struct {
 	}},
 }
 
-func rows(cols []*Column) []row {
+// noted marks the label that note explains.
+const noted = "latency p99"
+
+// note returns what the summary must say about p99 in this batch.
+func note(b Batch) string {
+	if !b.waitsInP99() {
+		return ""
+	}
+	return fmt.Sprintf("* p99 shows requests that wait for a token: the %s in flight at the first fetch\n"+
+		"  alone are more than a hundredth of the batch.", count(min(b.Concurrency, b.Requests)))
+}
+
+func rows(b Batch, cols []*Column) []row {
 	var out []row
 	for _, f := range figures {
 		r := row{Label: f.label}
+		if f.label == noted && note(b) != "" {
+			r.Label += " *"
+		}
 		for _, c := range cols {
 			r.Cells = append(r.Cells, f.value(c.Stats))
 		}
@@ -45,10 +60,11 @@ func rows(cols []*Column) []row {
 	return out
 }
 
-// WriteTable writes the figures of all columns side by side.
-func WriteTable(w io.Writer, cols []*Column) error {
-	// tabwriter can align all columns to the right or none: the labels are
-	// padded by hand to stand on the left, and so is the space between columns.
+// WriteTable writes the figures of all columns side by side, and a note below
+// them if they need one.
+func WriteTable(w io.Writer, b Batch, cols []*Column) error {
+	// tabwriter aligns all columns to the right or none, so the labels,
+	// which stand on the left, are padded here.
 	pad := 0
 	for _, f := range figures {
 		pad = max(pad, len(f.label))
@@ -62,13 +78,17 @@ func WriteTable(w io.Writer, cols []*Column) error {
 		names = append(names, c.Name)
 	}
 	line("", names)
-	for _, r := range rows(cols) {
+	for _, r := range rows(b, cols) {
 		line(r.Label, r.Cells)
 	}
-	return tw.Flush()
+	if err := tw.Flush(); err != nil || note(b) == "" {
+		return err
+	}
+	_, err := fmt.Fprintln(w, "\n"+note(b))
+	return err
 }
 
-// count writes n with its thousands apart.
+// count formats n with its thousands separated.
 func count(n int) string {
 	s := fmt.Sprint(n)
 	for i := len(s) - 3; i > 0; i -= 3 {

@@ -13,9 +13,9 @@ const (
 	clientSecret = "demo-secret"
 )
 
-// world is what one run talks to, on loopback and for itself alone: the
-// authorization server with its API, and another origin that notes what
-// Authorization it is sent.
+// world is what one run talks to, on loopback: its own authorization server
+// with an API, and another origin that records each Authorization header it
+// gets.
 type world struct {
 	auth     *bearertest.Server
 	recorder *bearertest.Recorder
@@ -50,8 +50,8 @@ func newWorld(b Batch) (*world, error) {
 	}, nil
 }
 
-// newTransport keeps every connection that the batch needs, so that no request
-// pays for a new one. It asks for no proxy: all is on this machine.
+// newTransport keeps idle as many connections as the batch uses, so that no
+// request has to open one. It uses no proxy: everything is on this machine.
 func newTransport(conns int) *http.Transport {
 	return &http.Transport{MaxIdleConnsPerHost: conns, DisableCompression: true}
 }
@@ -68,8 +68,8 @@ func (w *world) leaked() int { return len(w.recorder.Authorizations()) }
 
 func (w *world) revokeAll() { w.auth.RevokeAll() }
 
-// armOutage lets the token endpoint fail from the next request on. It takes as
-// long to say so as it takes for a token.
+// armOutage makes the token endpoint fail from the next request on. A failure
+// takes as long as a token does.
 func (w *world) armOutage() {
 	w.auth.Fault(bearertest.TokenEndpoint, bearertest.Fault{
 		For:    w.outage,

@@ -16,14 +16,14 @@ import (
 	"example.com/bearer"
 )
 
-// keyringStore keeps values in the operating system's keyring. That has no
-// locks: they are files in the program's folder.
+// keyringStore keeps values in the operating system's keyring. Keyrings have no
+// locks, so the locks are files in the program's folder.
 //
 // A keyring takes short text only: 2560 bytes on Windows; on macOS a command of
-// 4096 bytes, in which the library writes the value in base64. A value is base64
-// here, and what is longer than piece is in several items. The item under the
-// value's own name then says which, and it is written last: a reader, or a crash
-// in between, finds the old value or the new one.
+// 4096 bytes, in which the library writes the value in base64. So a value is
+// base64, and one that is longer than piece takes several items. The item with
+// the value's name then names the others, and is written last: a reader, also
+// after a crash in between, finds the old value or the new one.
 type keyringStore struct {
 	bearer.DirStore // for Lock
 }
@@ -31,7 +31,8 @@ type keyringStore struct {
 const (
 	keyringService = "bearer"
 	piece          = 2400 // bytes of text in one item
-	maxPieces      = 1000 // nobody's token is larger; what says so is not ours
+	// No token needs more; an item that claims more is not ours.
+	maxPieces = 1000
 )
 
 // Get implements [bearer.Store].
@@ -42,7 +43,8 @@ func (keyringStore) Get(ctx context.Context, key string) ([]byte, error) {
 		return err
 	})
 	if err != nil {
-		return nil, err // not data: if ctx ended, it may still be written to
+		// Not data: if ctx has ended, the call may still write to it.
+		return nil, err
 	}
 	return data, nil
 }
@@ -58,12 +60,12 @@ func (keyringStore) Delete(ctx context.Context, key string) error {
 	return inKeyring(ctx, func() error { return keyringDelete(item(key)) })
 }
 
-// turn is held while the keyring is used by this process.
+// turn holds an element while this process uses the keyring.
 var turn = make(chan struct{}, 1)
 
-// inKeyring calls do when it is its turn. The library has no contexts, and the
-// keyring may ask the user for a password: when ctx ends, do is left behind. Its
-// goroutine ends with the keyring's answer.
+// inKeyring calls do in turn. The library takes no context, and the keyring may
+// ask the user for a password, so inKeyring returns when ctx ends and leaves do
+// running. Its goroutine ends when the keyring answers.
 func inKeyring(ctx context.Context, do func() error) error {
 	select {
 	case turn <- struct{}{}:
@@ -90,15 +92,15 @@ func keyringError(err error) error {
 	return fmt.Errorf("the keyring: %w", err)
 }
 
-// item is the name of key's item. Keyrings may confuse upper and lower case, and
-// want short names.
+// item returns the name of key's item. Keyrings may confuse upper and lower
+// case, and limit the length of names.
 func item(key string) string {
 	const plain = "abcdefghijklmnopqrstuvwxyz0123456789-_"
 	if len(key) <= 60 && strings.Trim(key, plain) == "" {
 		return key
 	}
 	sum := sha256.Sum256([]byte(key))
-	return hex.EncodeToString(sum[:]) // 64 bytes, so no plain one
+	return hex.EncodeToString(sum[:]) // 64 bytes, so not a plain one
 }
 
 func keyringGet(name string) ([]byte, error) {
@@ -115,7 +117,7 @@ func keyringGet(name string) ([]byte, error) {
 		if err == nil {
 			data, err := base64.StdEncoding.DecodeString(text)
 			if err != nil {
-				return nil, errors.New("what is in it is not what this program writes: log in again")
+				return nil, errors.New("its item was not written by this program: log in again")
 			}
 			return data, nil
 		}
@@ -123,7 +125,7 @@ func keyringGet(name string) ([]byte, error) {
 			return nil, err
 		}
 	}
-	return nil, errors.New("a part of the value is missing: log in again")
+	return nil, errors.New("part of the value is missing: log in again")
 }
 
 func keyringPut(name, text string) error {
@@ -157,8 +159,8 @@ func keyringDelete(name string) error {
 	return deletePieces(name, old)
 }
 
-// split writes text into items of their own and returns what names them: how
-// many there are, and what this time's have in common.
+// split writes text into several items and returns what names them: their
+// number, and an ID that their names share.
 func split(name, text string) (head string, err error) {
 	if len(text) > maxPieces*piece {
 		return "", keyring.ErrSetDataTooBig
@@ -200,7 +202,7 @@ func deletePieces(name, head string) error {
 	return nil
 }
 
-// pieces reads what split returned. Base64 has no colon.
+// pieces parses what split returned, which base64 is not: it has a colon.
 func pieces(head string) (n int, id string, ok bool) {
 	count, id, ok := strings.Cut(head, ":")
 	if !ok {

@@ -8,49 +8,73 @@ import (
 	"example.com/bearer/cmd/bearer/internal/credential"
 )
 
-// Peek reads c's token without renewing it. valid says that it can be used as it
-// is; else t has what is left, a refresh token, or is nil if nothing is.
-// [bearer.ErrNotFound] means that there is no token at all.
+// Peek reads c's token without refreshing it. If valid, t can be used as it is.
+// Otherwise t is what is left, a refresh token, or nil if there is none. Peek
+// returns [bearer.ErrNotFound] if no token is stored.
 func (v Vault) Peek(ctx context.Context, c credential.Credential) (t *bearer.Token, valid bool, err error) {
 	s, key := v.Store(c)
 	data, err := s.Get(ctx, key)
 	if err != nil {
 		return nil, false, err
 	}
-	// What is stored is bearer's own affair. So a Cache reads it, over a copy
-	// that it may do with what it likes.
+	// Only bearer knows the format of the record. So a Cache reads a copy
+	// of it, and asks the onlooker for a new token if the one there is not
+	// valid.
 	var (
-		copied     bearer.MemoryStore
-		seen       onlooker
-		unreadable error
+		copied bearer.MemoryStore
+		seen   onlooker
 	)
 	if err := copied.Put(ctx, key, data); err != nil {
 		return nil, false, err
 	}
-	cache := bearer.Cache{
-		Source: &seen, Store: &copied, Key: key, RefreshBefore: -1,
-		Hooks: &bearer.Hooks{StoreFailed: func(_ context.Context, e bearer.Event) { unreadable = e.Err }},
-	}
+	cache := bearer.Cache{Source: &seen, Store: &copied, Key: key, RefreshBefore: -1, RetryFor: -1}
 	t, err = cache.Token(ctx)
 	switch {
 	case err == nil:
 		return t, true, nil
-	case unreadable != nil:
-		return nil, false, unreadable
-	case !errors.Is(err, errOnlooker):
-		return nil, false, err
+	case errors.Is(err, errOnlooker):
+		if err := besidesOnlooker(err); err != nil {
+			return nil, false, err
+		}
+		return seen.token, false, nil
 	}
-	return seen.token, false, nil
+	return nil, false, err
 }
 
-// onlooker is a Source that looks at the token which it should renew.
+// onlooker is a Source that only looks at the token that it is asked to renew.
 type onlooker struct{ token *bearer.Token }
 
-var errOnlooker = errors.New("not renewed: somebody only looks")
+var errOnlooker = errors.New("not refreshed, since the command only looks at it")
 
+// Token implements [bearer.Source].
 func (*onlooker) Token(context.Context) (*bearer.Token, error) { return nil, errOnlooker }
 
+// Refresh implements [bearer.Refresher].
 func (o *onlooker) Refresh(_ context.Context, prev *bearer.Token) (*bearer.Token, error) {
 	o.token = prev
 	return nil, errOnlooker
+}
+
+// besidesOnlooker returns why the record could not be read, nil if it could. A
+// Cache that cannot read it asks its Source, and returns both errors if that
+// fails too.
+func besidesOnlooker(err error) error {
+	failed, ok := errors.AsType[*bearer.TokenError](err)
+	if !ok {
+		return nil
+	}
+	both, ok := failed.Err.(interface{ Unwrap() []error })
+	if !ok {
+		return nil
+	}
+	for _, e := range both.Unwrap() {
+		if errors.Is(e, errOnlooker) {
+			continue
+		}
+		if cause := errors.Unwrap(e); cause != nil {
+			return cause // without the Cache's words about a Store
+		}
+		return e
+	}
+	return nil
 }

@@ -3,18 +3,18 @@ package vault
 import (
 	"context"
 	"crypto/rand"
-	"fmt"
+	"errors"
 	"time"
 
 	"github.com/zalando/go-keyring"
 )
 
-// probeTimeout leaves a user the time to unlock the keyring.
+// probeTimeout leaves the user time to unlock the keyring.
 const probeTimeout = 30 * time.Second
 
-// Probe finds out where a new token is to be kept: in the keyring, if it gives
-// back what was put into it, and else in files. A machine without a desktop often
-// has no keyring, or one that nobody can unlock.
+// Probe decides where to keep a new token: in the keyring if it returns what
+// was put into it, and otherwise in files. A machine without a desktop often
+// has no keyring, or one that nothing can unlock.
 func Probe(ctx context.Context) (store string) {
 	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
@@ -25,7 +25,7 @@ func Probe(ctx context.Context) (store string) {
 		}
 		got, err := keyring.Get(keyringService, name)
 		if err == nil && got != want {
-			err = fmt.Errorf("the keyring gave back something else than was put into it")
+			err = errors.New("the keyring does not return what was put into it")
 		}
 		if deleteErr := keyring.Delete(keyringService, name); err == nil {
 			err = deleteErr

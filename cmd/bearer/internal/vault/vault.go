@@ -12,7 +12,7 @@ import (
 	"example.com/bearer/cmd/bearer/internal/credential"
 )
 
-// FolderVariable is where another folder than the usual one is named.
+// FolderVariable names the program's folder, instead of the usual one.
 const FolderVariable = "BEARER_HOME"
 
 // The places where a token can be kept.
@@ -21,11 +21,11 @@ const (
 	Dir     = "dir"
 )
 
-// A Vault is the program's folder: the index, the locks, and the tokens that are
-// in no keyring. Its processes share it.
+// A Vault is the program's folder: the index, the locks, and the tokens that
+// are not in a keyring. All processes of a user share it.
 type Vault struct{ folder string }
 
-// Open finds the folder. It is made when it is first written to.
+// Open finds the folder. It is created when it is first written to.
 func Open() (Vault, error) {
 	folder := os.Getenv(FolderVariable)
 	if folder == "" {
@@ -35,7 +35,8 @@ func Open() (Vault, error) {
 		}
 		folder = filepath.Join(config, "bearer")
 	}
-	// The folder is part of the keys, so it has to be the same from everywhere.
+	// The keys depend on the folder, so its name must not depend on the
+	// current directory.
 	folder, err := filepath.Abs(folder)
 	return Vault{folder}, err
 }
@@ -48,7 +49,7 @@ type Store interface {
 
 func (v Vault) files() bearer.DirStore { return bearer.DirStore(v.folder) }
 
-// Store gives the place where c's token is kept, and its key there.
+// Store returns the place where c's token is kept, and its key there.
 func (v Vault) Store(c credential.Credential) (s Store, key string) {
 	if c.Store == Keyring {
 		return keyringStore{v.files()}, c.Key(v.folder)
@@ -56,7 +57,7 @@ func (v Vault) Store(c credential.Credential) (s Store, key string) {
 	return v.files(), c.Key(v.folder)
 }
 
-// Place says where c's token is kept, in words.
+// Place says in words where c's token is kept.
 func (v Vault) Place(c credential.Credential) string {
 	if c.Store == Keyring {
 		return "the keyring"
@@ -64,22 +65,37 @@ func (v Vault) Place(c credential.Credential) string {
 	return v.folder
 }
 
-// Same reports whether a and b have one and the same token.
+// Same reports whether a and b share one token.
 func (v Vault) Same(a, b credential.Credential) bool {
 	return a.Store == b.Store && a.Key(v.folder) == b.Key(v.folder)
 }
 
-// Forget deletes c's token and then c itself. before is called first, with the
-// token's lock held, so that nobody renews meanwhile what is revoked; its error
-// leaves everything as it was.
+// Forget deletes c's token and then c itself, while it holds the token's lock:
+// a process that waits for the lock finds c gone, see [Vault.Remembered]. It
+// calls before first, also under the lock, so that the token which before
+// revokes is not refreshed meanwhile; an error of before leaves everything as
+// it was.
 func (v Vault) Forget(ctx context.Context, c credential.Credential, before func() error) error {
-	if err := v.forgetToken(ctx, c, before); err != nil {
-		return err
-	}
-	return v.update(ctx, func(all index) { delete(all, c.Name) })
+	return v.locked(ctx, c, func(s Store, key string) error {
+		if err := before(); err != nil {
+			return err
+		}
+		if err := s.Delete(ctx, key); err != nil {
+			return err
+		}
+		return v.update(ctx, func(all index) error {
+			// Another process may have logged in to something else since.
+			if v.Same(all[c.Name], c) {
+				delete(all, c.Name)
+			}
+			return nil
+		})
+	})
 }
 
-func (v Vault) forgetToken(ctx context.Context, c credential.Credential, before func() error) (err error) {
+// locked calls do while it holds the lock of c's token. The index's lock may be
+// taken under it, never the other way round.
+func (v Vault) locked(ctx context.Context, c credential.Credential, do func(s Store, key string) error) (err error) {
 	s, key := v.Store(c)
 	unlock, err := s.Lock(ctx, key)
 	if err != nil {
@@ -90,8 +106,5 @@ func (v Vault) forgetToken(ctx context.Context, c credential.Credential, before 
 			err = unlockErr
 		}
 	}()
-	if err := before(); err != nil {
-		return err
-	}
-	return s.Delete(ctx, key)
+	return do(s, key)
 }

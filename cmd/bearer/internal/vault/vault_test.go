@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"example.com/bearer"
@@ -99,6 +100,34 @@ func TestPeek(t *testing.T) {
 	}
 	if _, _, err := v.Peek(t.Context(), c); err == nil || errors.Is(err, bearer.ErrNotFound) || strings.Contains(err.Error(), "canary") {
 		t.Errorf("unreadable: got %v, want an error without what is stored", err)
+	}
+}
+
+// A token that has expired is not asked for again: status would take seconds
+// for each.
+func TestPeekDoesNotRetry(t *testing.T) {
+	v := open(t)
+	for _, name := range []string{"expired", "unreadable"} {
+		c := credential.Credential{Name: name, Store: Dir}
+		put(t, v, c, &bearer.Token{AccessToken: "a", Expiry: time.Now().Add(-time.Hour)})
+		if name == "unreadable" {
+			s, key := v.Store(c)
+			if err := s.Put(t.Context(), key, []byte("{}")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		synctest.Test(t, func(t *testing.T) {
+			start := time.Now()
+			_, _, err := v.Peek(t.Context(), c)
+			if took := time.Since(start); took != 0 {
+				t.Errorf("%s: took %v, want no pause", name, took)
+			}
+			if unreadable := name == "unreadable"; (err != nil) != unreadable {
+				t.Errorf("%s: got %v, want an error: %v", name, err, unreadable)
+			} else if unreadable && (strings.Contains(err.Error(), "Store") || strings.Contains(err.Error(), errOnlooker.Error())) {
+				t.Errorf("%s: got %q, want only what is wrong with the record", name, err)
+			}
+		})
 	}
 }
 
