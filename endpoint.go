@@ -33,12 +33,21 @@ func (e *endpoint) refreshes(t *Token) bool {
 	return ok && t != nil && t.RefreshToken != ""
 }
 
+// An interest is how much a token is wanted that an endpoint is asked for.
+type interest int
+
+const (
+	dropped   interest = iota // not at all: what it would succeed was replaced
+	unawaited                 // no caller waits for it
+	awaited
+)
+
 // ask obtains a token: by prev's refresh token, or from scratch if prev is
-// nil. While callers wait, it repeats what may be repeated for RetryFor, and not
+// nil. While the token is awaited, it repeats what may be repeated for RetryFor, and not
 // before the time that a Retry-After names. One call is one event for a foreign
 // Breaker; a CircuitBreaker hears of each attempt. last is how the refresh before
 // this one failed, if it did.
-func (e *endpoint) ask(ctx context.Context, prev *Token, waiting func() bool, last error) (t *Token, err error) {
+func (e *endpoint) ask(ctx context.Context, prev *Token, interest func(failed error) interest, last error) (t *Token, err error) {
 	if e.source == nil {
 		return nil, errNoSource
 	}
@@ -50,7 +59,7 @@ func (e *endpoint) ask(ctx context.Context, prev *Token, waiting func() bool, la
 	var asked time.Duration // the pause that the server asked for
 	for n := 0; ; n++ {
 		left := time.Duration(0)
-		if e.repeats && waiting() {
+		if e.repeats && interest(err) == awaited {
 			left = patience
 			if n > 0 {
 				left -= failed.Since(instant.Now())
@@ -67,10 +76,14 @@ func (e *endpoint) ask(ctx context.Context, prev *Token, waiting func() bool, la
 			}
 			return nil, err
 		}
-		if ctx.Err() != nil || n > 0 && !waiting() {
+		if want := interest(err); ctx.Err() != nil || want == dropped || n > 0 && want != awaited {
 			leave(context.Canceled) // a turn that is not used says nothing
-			if n == 0 {
+			switch {
+			case n > 0:
+			case ctx.Err() != nil:
 				err = contextErr(ctx)
+			default:
+				err = errReplaced // while it waited for its turn
 			}
 			return nil, err
 		}

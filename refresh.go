@@ -199,11 +199,18 @@ func (r *refresh) needsStore(x *session, prev *entry) bool {
 	return x.mistake() != nil || x.shared && r.cache.endpoint().refreshes(tokenOf(prev))
 }
 
-// waiting reports whether callers wait for prev's successor: prev is the
-// current token, and no longer valid.
-func (r *refresh) waiting(prev *entry) bool {
+// interest is how much prev's successor is wanted. Callers wait for it if prev
+// is no longer valid, but a refresh token that may have been spent is not sent
+// again while its access token is good.
+func (r *refresh) interest(prev *entry, spent bool) interest {
 	s := r.cache.load()
-	return s.entry == prev && (!s.valid(instant.Now()) || s.entry.same(r.rejected))
+	switch {
+	case s.entry != prev:
+		return dropped
+	case s.valid(instant.Now()) && (spent || !s.entry.same(r.rejected)):
+		return unawaited
+	}
+	return awaited
 }
 
 // worthless reports whether e's access token has expired or was rejected, so
@@ -231,7 +238,9 @@ func (r *refresh) ask(ctx context.Context, prev *entry) (*Token, *entry, *failur
 			again := *before
 			return nil, prev, &again
 		}
-		t, err := endpoint.ask(ctx, &prev.token, func() bool { return r.waiting(prev) }, before.err)
+		t, err := endpoint.ask(ctx, &prev.token, func(failed error) interest {
+			return r.interest(prev, failed != nil && maybeSpent(failed))
+		}, before.err)
 		if err == nil {
 			return t, prev, nil
 		}
@@ -260,9 +269,12 @@ func (r *refresh) ask(ctx context.Context, prev *entry) (*Token, *entry, *failur
 		}
 	}
 
-	t, err := endpoint.ask(ctx, nil, func() bool { return r.waiting(prev) }, before.err)
-	if err == nil {
+	t, err := endpoint.ask(ctx, nil, func(error) interest { return r.interest(prev, false) }, before.err)
+	switch err {
+	case nil:
 		return t, prev, nil
+	case errReplaced:
+		return nil, prev, &failure{err: err}
 	}
 	f := &failure{err: err, kind: kindOf(err), dead: dead}
 	switch {

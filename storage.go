@@ -39,10 +39,16 @@ type storage struct {
 	// cannot land over a newer one. It is taken after the Store's lock.
 	writing chan struct{}
 
-	mu     sync.Mutex // guards what follows
-	seen   sighting
-	tried  []sighting // by writes since the last that worked: each may have come about all the same
-	writes int        // so far; a Get that was overtaken by one is void
+	mu    sync.Mutex // guards what follows
+	seen  sighting
+	tried []sighting // by writes since the last that worked: each may have come about all the same
+
+	// Reads and writes are numbered in the order in which they begin and end,
+	// respectively. latest is the number of the one that seen is from: a Get
+	// that it overtook is void.
+	number  int
+	latest  int
+	putting bool // a write is under way; what a Get reads meanwhile is void
 }
 
 // mostTried bounds storage.tried. Beyond it the oldest attempt is forgotten.
@@ -126,7 +132,8 @@ func (s *storage) load(ctx context.Context) (find, error) {
 		return find{}, err
 	}
 	s.mu.Lock()
-	writes := s.writes
+	s.number++
+	number := s.number
 	s.mu.Unlock()
 	data, err := s.get(ctx)
 	now := absent
@@ -144,9 +151,10 @@ func (s *storage) load(ctx context.Context) (find, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.writes != writes {
-		return find{}, nil // what was read may be older than what was written meanwhile
+	if number < s.latest || s.putting {
+		return find{}, nil // what was read may be older than what is known, or than what is being written
 	}
+	s.latest = number
 	before, news := s.seen, s.news(now)
 	s.seen = now
 	return find{token: t, news: news, first: !before.known, gone: news && before.held && !now.held}, nil
@@ -312,14 +320,19 @@ func (x *session) attempt(then sighting, do func() error) error {
 		x.tried = append(x.tried, then)
 		x.tried = x.tried[max(0, len(x.tried)-mostTried):]
 	}
+	x.putting = true
 	x.mu.Unlock()
-	err := do()
-	if err == nil {
+	err := errGoexit
+	defer func() { // also if the Store breaks off
 		x.mu.Lock()
-		x.seen, x.tried = then, nil
-		x.writes++
-		x.mu.Unlock()
-	}
+		defer x.mu.Unlock()
+		x.number++
+		x.latest, x.putting = x.number, false
+		if err == nil {
+			x.seen, x.tried = then, nil
+		}
+	}()
+	err = do()
 	return err
 }
 
