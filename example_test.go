@@ -193,6 +193,7 @@ func ExampleHooks() {
 	}
 	defer srv.Close()
 
+	told := make(chan struct{}) // hooks run beside the requests
 	cache := &bearer.Cache{
 		Source: grant.ClientCredentials{
 			Server: grant.Server{TokenURL: srv.Endpoint(bearertest.TokenEndpoint)},
@@ -200,9 +201,12 @@ func ExampleHooks() {
 		},
 		Key: "matter/batch",
 		Hooks: &bearer.Hooks{
-			TokenRefreshed:  func(_ context.Context, e bearer.Event) { fmt.Println(e.Key, "refreshed") },
-			TokenRejected:   func(_ context.Context, e bearer.Event) { fmt.Println(e.Key, "rejected with", e.Status) },
-			RequestReplayed: func(_ context.Context, e bearer.Event) { fmt.Println(e.Key, "replayed, now", e.Status) },
+			TokenRefreshed: func(_ context.Context, e bearer.Event) { fmt.Println(e.Key, "refreshed") },
+			TokenRejected:  func(_ context.Context, e bearer.Event) { fmt.Println(e.Key, "rejected with", e.Status) },
+			RequestReplayed: func(_ context.Context, e bearer.Event) {
+				fmt.Println(e.Key, "replayed, now", e.Status)
+				close(told)
+			},
 		},
 	}
 	client := &http.Client{Transport: &bearer.Transport{Source: cache}}
@@ -215,6 +219,7 @@ func ExampleHooks() {
 		resp.Body.Close()
 		srv.RevokeAll()
 	}
+	<-told
 	// Output:
 	// matter/batch refreshed
 	// matter/batch rejected with 401
