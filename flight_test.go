@@ -149,7 +149,7 @@ func TestFlightIsLandedByTheWatchdog(t *testing.T) {
 		if !returned.Load() {
 			t.Error("the work did not go on")
 		}
-		if f.group == nil {
+		if f.current() == nil {
 			t.Error("the late outcome ended the next flight")
 		}
 		<-landed
