@@ -467,6 +467,61 @@ func TestRefusalWithoutACode(t *testing.T) {
 	}
 }
 
+// G18: once is not enough, whenever it is: the login may be fine, and the server
+// not.
+func TestFirstRefusalWithoutACode(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := askedBy(func(int, string) (*bearer.Token, error) { return nil, refused(400, "") })
+		c := &bearer.Cache{Source: a}
+		if err := c.Set(t.Context(), &bearer.Token{RefreshToken: "r"}); err != nil {
+			t.Fatal(err)
+		}
+		for n := 1; n <= 3; n++ {
+			if _, err := c.Token(t.Context()); errors.Is(err, bearer.ErrLoginRequired) != (n > 1) {
+				t.Errorf("refusal %d: got %v, want ErrLoginRequired: %v", n, err, n > 1)
+			}
+			time.Sleep(10 * time.Second)
+		}
+	})
+}
+
+// G17, G23: repeats end when the token is replaced or deleted: its refresh token
+// is not sent any more.
+func TestRepeatsEndWithTheToken(t *testing.T) {
+	for name, replace := range map[string]func(c *bearer.Cache) error{
+		"Set":    func(c *bearer.Cache) error { return c.Set(context.Background(), token("new", time.Hour)) },
+		"Delete": func(c *bearer.Cache) error { return c.Delete(context.Background()) },
+	} {
+		for _, retryAfter := range []string{"", "2"} {
+			synctest.Test(t, func(t *testing.T) {
+				a := askedBy(func(_ int, refresh string) (*bearer.Token, error) {
+					if refresh == "" {
+						return nil, refused(0, "login_required")
+					}
+					return nil, answered(503, "temporarily_unavailable", "Retry-After", retryAfter)
+				})
+				c := &bearer.Cache{Source: a}
+				if err := c.Set(t.Context(), &bearer.Token{RefreshToken: "r"}); err != nil {
+					t.Fatal(err)
+				}
+				done := make(chan error)
+				go func() { _, err := c.Token(t.Context()); done <- err }()
+				time.Sleep(time.Second)
+				before := a.calls()
+				if err := replace(c); err != nil {
+					t.Fatal(err)
+				}
+				if err := <-done; (err == nil) != (name == "Set") {
+					t.Errorf("%s: the caller got %v", name, err)
+				}
+				if n := a.calls(); n != before {
+					t.Errorf("%s: got the refresh tokens %q sent, want the last %d not", name, a.sent, n-before)
+				}
+			})
+		}
+	}
+}
+
 // G16: while callers wait, the pause that a server asks for is kept: a repeat
 // comes after it, and none if that is longer than callers wait.
 func TestRetryAfterWhileCallersWait(t *testing.T) {

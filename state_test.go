@@ -236,6 +236,21 @@ func TestFailureKeepsWhatIsKnownOfTheRefreshToken(t *testing.T) {
 	}
 }
 
+// G7: a caller that finds no token, and comes to wait just when the flight of
+// others has landed, gets the token. So does one whose rejected token has been
+// replaced in that moment.
+func TestTokenThatCameJustNow(t *testing.T) {
+	c := &Cache{Source: SourceFunc(func(context.Context) (*Token, error) { return nil, errTest })}
+	if err := c.Set(t.Context(), &Token{AccessToken: "new"}); err != nil {
+		t.Fatal(err)
+	}
+	for name, rejected := range map[string]*entry{"Token": nil, "Renew": {token: Token{AccessToken: "old"}}} {
+		if e, err := c.await(t.Context(), rejected, ""); err != nil || e.token.AccessToken != "new" {
+			t.Errorf("%s: got %v, want the new token", name, err)
+		}
+	}
+}
+
 // What a cancelled or refused attempt says of the next one.
 func TestFailurePauses(t *testing.T) {
 	for _, row := range []struct {
