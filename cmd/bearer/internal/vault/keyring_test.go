@@ -14,7 +14,10 @@ import (
 )
 
 func newKeyringStore(t *testing.T) bearer.Store {
+	// A call whose context has ended may still use the last mock.
+	turn <- struct{}{}
 	keyring.MockInit()
+	<-turn
 	return keyringStore{bearer.DirStore(t.TempDir())}
 }
 
