@@ -65,7 +65,7 @@ type TokenError struct {
 // Error returns one line, without secrets.
 func (e *TokenError) Error() string {
 	msg := "bearer: no token: " + describe(e.Err)
-	if d := e.RetryAfter.Round(time.Millisecond); d > 0 {
+	if d := e.RetryAfter.Round(time.Millisecond); d > 0 && e.Temporary() {
 		msg += fmt.Sprintf(" (try again in %v)", d)
 	}
 	return msg

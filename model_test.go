@@ -100,7 +100,6 @@ type issue struct {
 	spent           bool     // its refresh token was used
 	lost            bool     // the answer with its successor was not delivered
 	landed          bool     // it was in the Store
-	landedSeq       int
 }
 
 // A trouble is what goes wrong with the next calls of an operation.
