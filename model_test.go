@@ -1,3 +1,5 @@
+//go:build model
+
 package bearer_test
 
 import (
