@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -220,8 +221,15 @@ func TestUnlockThatPanics(t *testing.T) {
 func TestHangingWriteKeepsTheLock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hang := make(chan struct{})
+		var puts atomic.Int32
 		store := new(scripted)
-		store.put = func() error { <-hang; return errTest }
+		store.put = func() error {
+			if puts.Add(1) > 1 {
+				return nil
+			}
+			<-hang
+			return errTest
+		}
 		s, failed := newStorage(store)
 		x, err := s.open(t.Context())
 		if err != nil {
@@ -266,8 +274,14 @@ func TestHangingWriteKeepsTheLock(t *testing.T) {
 // the session.
 func TestSecondWriteOfASession(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		var puts atomic.Int32
 		store := new(scripted)
-		store.put = func() error { time.Sleep(3 * time.Second); return nil }
+		store.put = func() error {
+			if puts.Add(1) == 1 {
+				time.Sleep(3 * time.Second)
+			}
+			return nil
+		}
 		s, _ := newStorage(store)
 		x, err := s.open(t.Context())
 		if err != nil {
@@ -301,13 +315,18 @@ func TestOvertakenGet(t *testing.T) {
 		s, _ := newStorage(store)
 		_ = put(t, s, "old", true)
 		done := make(chan find)
-		store.get = func() error { time.Sleep(time.Second); return nil }
+		var gets atomic.Int32
+		store.get = func() error {
+			if gets.Add(1) == 1 {
+				time.Sleep(time.Second)
+			}
+			return nil
+		}
 		go func() {
 			f, _ := s.load(t.Context())
 			done <- f
 		}()
 		synctest.Wait()
-		store.get = nil
 		_ = put(t, s, "new", true)
 		if f := <-done; f != (find{}) {
 			t.Errorf("got %+v, want nothing", f)
