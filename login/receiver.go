@@ -121,12 +121,16 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 // section 4.1.2.1 requires the state, but some servers drop it when the user
 // declines. It may be the answer to this login, or anyone's: the user is told,
 // and the login goes on.
+//
+// The page comes before the word to the user, who may act on it at once: the
+// login can be over, and stop called, as soon as it is out.
 func (r *receiver) refused(w http.ResponseWriter, err error) {
+	statelessPage(err).show(w)
+	http.NewResponseController(w).Flush()
 	select {
 	case r.refusals <- err:
 	default: // an earlier one says the same
 	}
-	statelessPage(err).show(w)
 }
 
 // statelessError is an error that came to the callback without a state.
