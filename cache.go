@@ -102,25 +102,41 @@ func (c *Cache) Token(ctx context.Context) (*Token, error) {
 	return &e.token, nil
 }
 
+// entry is Token. It waits itself, without a function between: the stack of
+// those who wait is to stay within the 2 KiB that each of ten thousand begins
+// with.
 func (c *Cache) entry(ctx context.Context) (*entry, error) {
 	now := instant.Now()
 	if s := c.state.Load(); s != nil && !s.next.Reached(now) {
 		return s.entry, nil
 	}
-	return c.slow(ctx, now)
+	if e := c.serve(ctx, now); e != nil {
+		return e, nil
+	}
+	for {
+		origin := c.load().entry
+		e, landed, err := c.begin(ctx, nil, "")
+		if landed == nil {
+			return e, err
+		}
+		if e, err = wait(ctx, landed); !overtaken(origin, err) {
+			return e, err
+		}
+	}
 }
 
-// slow is entry when something may be due.
-func (c *Cache) slow(ctx context.Context, now instant.Time) (*entry, error) {
+// serve returns the entry of a valid token, if there is one, and begins what is
+// due in the background.
+func (c *Cache) serve(ctx context.Context, now instant.Time) *entry {
 	s := c.load()
 	if !s.valid(now) {
-		return c.await(ctx, nil, "")
+		return nil
 	}
 	ctx.Done() // a nil ctx panics here, before anything is claimed
 	if due(s, now, c.outlook(s)) != nothing && c.claim(s, now) {
 		c.fly(ctx, s.entry, nil, "") // no caller waits: the outcome is in the state, and told to the hooks
 	}
-	return s.entry, nil
+	return s.entry
 }
 
 // Renew returns a token other than rejected, which an API did not accept. If
@@ -151,7 +167,7 @@ func (c *Cache) renewFor(ctx context.Context, rejected *entry, host string) (*en
 		if err != nil || landed == nil {
 			return e, err
 		}
-		n, err := c.wait(ctx, landed)
+		n, err := wait(ctx, landed)
 		if overtaken(e, err) {
 			continue
 		}
@@ -356,23 +372,6 @@ type tokenSource struct {
 
 func (s tokenSource) Token() (*Token, error) { return s.cache.Token(s.ctx) }
 
-// await returns the entry of a valid token when the refresh that brings it has
-// ended. It is not that of rejected, which host did not accept; either may be
-// empty.
-func (c *Cache) await(ctx context.Context, rejected *entry, host string) (*entry, error) {
-	for {
-		origin := c.load().entry
-		e, landed, err := c.begin(ctx, rejected, host)
-		if landed == nil {
-			return e, err
-		}
-		e, err = c.wait(ctx, landed)
-		if !overtaken(origin, err) {
-			return e, err
-		}
-	}
-}
-
 // overtaken reports whether a refresh failed with err because it had begun
 // before Delete, while its caller came after: origin was the entry then.
 func overtaken(origin *entry, err error) bool { return origin.deleted() && errors.Is(err, errDeleted) }
@@ -391,10 +390,7 @@ func (c *Cache) begin(ctx context.Context, rejected *entry, host string) (*entry
 	for {
 		s, now := c.load(), instant.Now()
 		o := c.outlook(s)
-		seen := s
-		if s.entry.same(rejected) {
-			seen = s.invalidated()
-		}
+		seen := s.without(rejected)
 		if seen.valid(now) {
 			return s.entry, nil, nil
 		}
@@ -410,18 +406,31 @@ func (c *Cache) begin(ctx context.Context, rejected *entry, host string) (*entry
 
 // wait returns the outcome of a refresh, or the error of ctx if that ends
 // before.
-func (c *Cache) wait(ctx context.Context, landed <-chan singleflight.Result) (*entry, error) {
+func wait(ctx context.Context, landed <-chan singleflight.Result) (*entry, error) {
 	select {
 	case r := <-landed:
-		e, _ := r.Val.(*entry)
-		if r.Err != nil || e == nil || e.expiry.Reached(instant.Now()) {
-			return nil, tokenError(r.Err)
-		}
-		return e, nil
+		return arrived(r)
 	case <-ctx.Done():
-		return nil, &TokenError{Err: contextErr(ctx)}
+		return left(ctx)
 	}
 }
+
+// arrived is what a caller that waited gets of r. It is not inlined, and neither
+// are left and state.without, for the sake of the waiting callers' stacks.
+//
+//go:noinline
+func arrived(r singleflight.Result) (*entry, error) {
+	e, _ := r.Val.(*entry)
+	if r.Err != nil || e == nil || e.expiry.Reached(instant.Now()) {
+		return nil, tokenError(r.Err)
+	}
+	return e, nil
+}
+
+// left is what a caller gets whose context has ended.
+//
+//go:noinline
+func left(ctx context.Context) (*entry, error) { return nil, tokenError(contextErr(ctx)) }
 
 // tokenError is the error of a caller that waited and got no token. It is a
 // separate function to keep the stack of those who wait small.
@@ -442,11 +451,19 @@ func (c *Cache) claim(s *state, now instant.Time) bool {
 	return c.swap(s, s.begun(now.Add(2*c.refreshTimeout()+saveTimeout)))
 }
 
-// fly joins the refresh that is under way, or begins one for the credential
-// whose entry is origin, with the values of ctx. Its goroutine ends when the
-// refresh does, which each step's timeout sees to if the Source, the Store and
-// their like return soon after their context ends.
+// fly joins the refresh that is under way, or begins one.
 func (c *Cache) fly(ctx context.Context, origin, rejected *entry, host string) (landed <-chan singleflight.Result, fresh bool) {
+	if landed := c.flight.current(); landed != nil {
+		return landed, false // without the closures of takeOff: there may be very many such callers
+	}
+	return c.takeOff(ctx, origin, rejected, host)
+}
+
+// takeOff begins a refresh for the credential whose entry is origin, with the
+// values of ctx, unless another caller has just begun one. Its goroutine ends
+// when the refresh does, which each step's timeout sees to if the Source, the
+// Store and their like return soon after their context ends.
+func (c *Cache) takeOff(ctx context.Context, origin, rejected *entry, host string) (landed <-chan singleflight.Result, fresh bool) {
 	return c.flight.join(func(dog *watchdog) (*entry, error) {
 		ctx, cancel := context.WithCancel(detach(ctx))
 		defer cancel()

@@ -378,7 +378,7 @@ func (p *process) send(ctx context.Context, prev *bearer.Token) (*bearer.Token, 
 	case "is deaf":
 		time.Sleep(time.Minute)
 	default:
-		wait(ctx, t.takes)
+		pause(ctx, t.takes)
 	}
 	p.mu.Lock()
 	if ctx.Err() != nil && t.kind != "is deaf" {
@@ -433,7 +433,7 @@ func (p *process) serve(used *issue) (*issue, error) {
 }
 
 // wait sleeps, unless ctx ends before.
-func wait(ctx context.Context, d time.Duration) {
+func pause(ctx context.Context, d time.Duration) {
 	select {
 	case <-time.After(d):
 	case <-ctx.Done():
@@ -513,13 +513,13 @@ func (h handle) operation(ctx context.Context, op string, do func()) error {
 	h.mu.Unlock()
 	switch t.kind {
 	case "is slow":
-		wait(ctx, 800*time.Millisecond)
+		pause(ctx, 800*time.Millisecond)
 		err = ctx.Err()
 	case "is very slow":
-		wait(ctx, 4*time.Second)
+		pause(ctx, 4*time.Second)
 		err = ctx.Err()
 	case "hangs":
-		wait(ctx, 5*time.Minute)
+		pause(ctx, 5*time.Minute)
 		err = context.DeadlineExceeded
 	case "is deaf":
 		h.mu.Lock()

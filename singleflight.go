@@ -54,15 +54,16 @@ func (f *flight) join(work func(*watchdog) (*entry, error), after func()) (lande
 	}), fresh
 }
 
-// current is join without starting anything. It is nil if nothing is under
-// way.
+// current is join without starting anything, and without the closures that
+// that takes. It is nil if nothing is under way.
 func (f *flight) current() <-chan singleflight.Result {
 	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.group == nil {
-		return nil
+	var landed <-chan singleflight.Result
+	if f.group != nil {
+		landed = f.group.DoChan("", func() (any, error) { return nil, nil }) // never called: the key is taken
 	}
-	return f.group.DoChan("", func() (any, error) { return nil, nil }) // never called: the key is taken
+	f.mu.Unlock()
+	return landed
 }
 
 // run calls work in a new goroutine, and returns its outcome: an error if work

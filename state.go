@@ -280,6 +280,17 @@ func (s state) invalidated() *state {
 	return s.scheduled()
 }
 
+// without returns s as a caller sees it whose token was rejected. It is not
+// inlined, as arrived is not.
+//
+//go:noinline
+func (s *state) without(rejected *entry) *state {
+	if s.entry.same(rejected) {
+		return s.invalidated()
+	}
+	return s
+}
+
 // saved returns s after its token was put into the Store.
 func (s state) saved() *state {
 	s.unsaved = nil

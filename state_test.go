@@ -245,7 +245,7 @@ func TestTokenThatCameJustNow(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, rejected := range map[string]*entry{"Token": nil, "Renew": {token: Token{AccessToken: "old"}}} {
-		if e, err := c.await(t.Context(), rejected, ""); err != nil || e.token.AccessToken != "new" {
+		if e, _, err := c.begin(t.Context(), rejected, ""); err != nil || e.token.AccessToken != "new" {
 			t.Errorf("%s: got %v, want the new token", name, err)
 		}
 	}
