@@ -5,6 +5,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"example.com/bearer/bench/report"
 )
@@ -39,6 +40,16 @@ func TestChartOfTheResults(t *testing.T) {
 	}
 	if string(filled) != string(readme) {
 		t.Error("README.md does not show results.json: run ./bench/chart")
+	}
+}
+
+func TestTitlesFit(t *testing.T) {
+	for _, row := range panels {
+		for _, p := range row {
+			if n := utf8.RuneCountInString(p.title); n > longestTitle {
+				t.Errorf("%q has %d characters, want at most %d", p.title, n, longestTitle)
+			}
+		}
 	}
 }
 

@@ -24,21 +24,25 @@ type panel struct {
 }
 
 // What the README is to show at a glance: the cost of a request, and what
-// happens to it on a bad day.
+// happens to it on a bad day. A title has at most longestTitle characters: a
+// browser without the chart's font takes a wider one, and cuts off what does not
+// fit.
 var panels = [][]panel{
 	{
 		{"one request (× floor)", "round trip", "serial"},
-		{"the cached token (× one look at the clock)", "cached token", "parallel"},
+		{"cached token (× one clock reading)", "cached token", "parallel"},
 	},
 	{
 		{"expiry: requests that waited", "expiry", "requests that waited"},
-		{"1,000 requests with a revoked token: failures", "burst with a revoked token", "requests that failed"},
+		{"revoked token: failed of 1,000", "burst with a revoked token", "requests that failed"},
 	},
 	{
-		{"1,000 requests, dead endpoint: token requests", "expired token, dead endpoint", "token requests"},
-		{"10 redirects to another origin: tokens leaked", "10 redirects to another origin", "tokens leaked"},
+		{"dead endpoint: token requests", "expired token, dead endpoint", "token requests"},
+		{"10 redirects: tokens leaked", "10 redirects to another origin", "tokens leaked"},
 	},
 }
+
+const longestTitle = 34
 
 const (
 	width  = 24 * vg.Centimeter
