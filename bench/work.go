@@ -18,10 +18,10 @@ func fetch(context.Context) (peers.Token, error) {
 	return peers.Token{Value: "0123456789abcdef0123456789abcdef", Expiry: time.Now().Add(time.Hour)}, nil
 }
 
-// RoundTrip measures p on a request with eight headers and a base that does
-// nothing.
+// RoundTrip measures p on a request with eight headers and a base that only
+// makes a response.
 func RoundTrip(b *testing.B, p peers.Peer, parallel bool) {
-	rt := p.Transport(peers.Setup{Fetch: fetch, Base: idle{&http.Response{StatusCode: http.StatusOK, Body: http.NoBody}}})
+	rt := p.Transport(peers.Setup{Fetch: fetch, Base: idle{}})
 	measure(b, parallel, func() func() error {
 		req := request("https://api.example.com/v1/items")
 		return func() error {
@@ -95,10 +95,13 @@ func measure(b *testing.B, parallel bool, operation func() func() error) {
 	})
 }
 
-// idle is a base that does nothing.
-type idle struct{ resp *http.Response }
+// idle is a base that only makes a response. Each request gets its own, since a
+// RoundTripper above may write to it.
+type idle struct{}
 
-func (i idle) RoundTrip(*http.Request) (*http.Response, error) { return i.resp, nil }
+func (idle) RoundTrip(req *http.Request) (*http.Response, error) {
+	return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody, Request: req}, nil
+}
 
 func request(url string) *http.Request {
 	req, err := http.NewRequest(http.MethodGet, url, nil)
