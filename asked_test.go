@@ -421,16 +421,21 @@ func TestPauseDoesNotHideTheStore(t *testing.T) {
 	}
 }
 
-// G18: a server that names no error code refuses a refresh with 400 or 401 and
-// an empty body. Repeated at expiry that means that a login is needed, though it
-// is not final; a page for people comes from a gateway and means nothing.
-func TestRefusalWithoutACode(t *testing.T) {
+// G18: a server refuses a refresh with a code that no RFC knows, or with 400 or
+// 401 and an empty body. Repeated at expiry that means that a login is needed,
+// though it is not final; a page for people comes from a gateway and means
+// nothing.
+func TestVagueRefusal(t *testing.T) {
 	for _, row := range []struct {
 		err   error
 		login bool
 	}{
 		{refused(400, ""), true},
 		{refused(401, ""), true},
+		{refused(400, "token_revoked"), true},
+		{refused(200, "bad_refresh_token"), true}, // GitHub
+		{refused(200, "invalid_grant"), true},
+		{refused(400, "invalid_scope"), false},
 		{answered(400, "", "Content-Type", "text/html; charset=utf-8"), false},
 		{refused(403, ""), false},
 		{refused(500, ""), false},

@@ -246,7 +246,7 @@ func (r *refresh) ask(ctx context.Context, prev *entry) (*Token, *entry, *failur
 		}
 		f := &failure{err: err, kind: kindOf(err), spent: maybeSpent(err)}
 		if !refusesGrant(err) {
-			if refusesSilently(err) && refusesSilently(before.err) && r.worthless(prev) {
+			if mayRefuseGrant(err) && mayRefuseGrant(before.err) && r.worthless(prev) {
 				f.err = loginRequired(err)
 			}
 			return nil, prev, f

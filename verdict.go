@@ -118,17 +118,24 @@ func refusesGrant(err error) bool {
 	return ok && re.ErrorCode == "invalid_grant" && kindOf(err) == refusal && !refusesWith200(re)
 }
 
-// refusesSilently reports whether a server that names no error code answered
-// a refresh as one that refuses the token does: with 400 or 401, and not with a
-// page for people, which comes from a gateway.
-func refusesSilently(err error) bool {
+// mayRefuseGrant reports whether the server perhaps refused the refresh token:
+// with a code that no RFC knows, such as GitHub's bad_refresh_token; with
+// invalid_grant and a 2xx; or with 400 or 401 and no code at all, unless the
+// answer is a page for people, which comes from a gateway.
+func mayRefuseGrant(err error) bool {
 	re, ok := errors.AsType[*oauth2.RetrieveError](err)
-	if !ok || re.Response == nil || re.ErrorCode != "" || kindOf(err) != refusal {
+	if !ok || re.Response == nil || kindOf(err) != refusal {
 		return false
 	}
-	status := re.Response.StatusCode
-	return (status == http.StatusBadRequest || status == http.StatusUnauthorized) &&
-		!strings.Contains(re.Response.Header.Get("Content-Type"), "html")
+	switch re.ErrorCode {
+	case "":
+		status := re.Response.StatusCode
+		return (status == http.StatusBadRequest || status == http.StatusUnauthorized) &&
+			!strings.Contains(re.Response.Header.Get("Content-Type"), "html")
+	case "invalid_grant":
+		return refusesWith200(re)
+	}
+	return !oauthcode.Permanent(re.ErrorCode)
 }
 
 // maybeSpent reports whether a refresh that failed with err may have used up

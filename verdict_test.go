@@ -31,11 +31,11 @@ func answered(status int, code, contentType string, more ...string) error {
 func TestVerdicts(t *testing.T) {
 	refusedConnection := &url.Error{Op: "Post", Err: &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}}
 	for _, row := range []struct {
-		name          string
-		err           error
-		kind          failureKind
-		spent         bool
-		grant, silent bool
+		name           string
+		err            error
+		kind           failureKind
+		spent          bool
+		grant, perhaps bool
 	}{
 		{name: "unknown", err: errors.New("down"), kind: sick, spent: true},
 		{name: "refused connection", err: refusedConnection, kind: sick},
@@ -50,13 +50,13 @@ func TestVerdicts(t *testing.T) {
 		{name: "invalid_grant", err: answered(400, "invalid_grant", "application/json"), kind: refusal, grant: true},
 		{name: "invalid_grant with 500", err: answered(500, "invalid_grant", "application/json"), kind: sick, spent: true},
 		{name: "invalid_client", err: answered(401, "invalid_client", "application/json"), kind: refusal},
-		{name: "an unknown code", err: answered(400, "user_is_locked", "application/json"), kind: refusal},
-		{name: "400 and nothing", err: answered(400, "", ""), kind: refusal, silent: true},
-		{name: "401 and text", err: answered(401, "", "text/plain"), kind: refusal, silent: true},
+		{name: "an unknown code", err: answered(400, "user_is_locked", "application/json"), kind: refusal, perhaps: true},
+		{name: "400 and nothing", err: answered(400, "", ""), kind: refusal, perhaps: true},
+		{name: "401 and text", err: answered(401, "", "text/plain"), kind: refusal, perhaps: true},
 		{name: "400 and HTML", err: answered(400, "", "text/html; charset=utf-8"), kind: refusal},
 		{name: "403 and HTML", err: answered(403, "", "text/html"), kind: refusal},
-		{name: "a code with 200", err: answered(200, "bad_refresh_token", "application/json"), kind: refusal},
-		{name: "invalid_grant with 200", err: answered(200, "invalid_grant", "application/json"), kind: refusal},
+		{name: "a code with 200", err: answered(200, "bad_refresh_token", "application/json"), kind: refusal, perhaps: true},
+		{name: "invalid_grant with 200", err: answered(200, "invalid_grant", "application/json"), kind: refusal, perhaps: true},
 		{name: "server_error with 200", err: answered(200, "server_error", "application/json"), kind: sick, spent: true},
 		{name: "404", err: answered(404, "", ""), kind: refusal},
 		{name: "408", err: answered(408, "", ""), kind: sick},
@@ -77,8 +77,8 @@ func TestVerdicts(t *testing.T) {
 		if got := refusesGrant(row.err); got != row.grant {
 			t.Errorf("%s: got refuses the grant %v, want %v", row.name, got, row.grant)
 		}
-		if got := refusesSilently(row.err); got != row.silent {
-			t.Errorf("%s: got refuses silently %v, want %v", row.name, got, row.silent)
+		if got := mayRefuseGrant(row.err); got != row.perhaps {
+			t.Errorf("%s: got may refuse the grant %v, want %v", row.name, got, row.perhaps)
 		}
 	}
 }
