@@ -197,16 +197,15 @@ func (m members) token(sent time.Time, types []string, dialect AnswerDialect) (*
 	if err != nil {
 		return nil, err
 	}
-	refresh, err := m.text("refresh_token")
-	if err != nil {
-		return nil, err
+	refresh := ""
+	if string(m["refresh_token"]) != "false" { // for none
+		if refresh, err = m.text("refresh_token"); err != nil {
+			return nil, err
+		}
 	}
 	// With the reading of the monotonic clock, so that a change of the wall
 	// clock can be noticed.
-	expiry, err := dialect.expiry(m, access, sent)
-	if err != nil {
-		return nil, err
-	}
+	expiry := dialect.expiry(m, access, sent)
 	t := &oauth2.Token{AccessToken: access, TokenType: kind, RefreshToken: refresh, Expiry: expiry}
 	if lifetime := expiry.Sub(sent); lifetime > 0 {
 		t.ExpiresIn = int64(lifetime / time.Second)
@@ -240,7 +239,7 @@ func (m members) tokenType(types []string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if kind == "" {
+	if kind = strings.TrimSpace(kind); kind == "" {
 		return "Bearer", nil
 	}
 	for _, allowed := range append([]string{"Bearer"}, types...) {

@@ -120,7 +120,6 @@ var failures = map[string]func(int, *http.Request, url.Values) (*http.Response, 
 	"token twice":           always(200, `{"access_token":"canary","access_token":"canary"}`),
 	"token cut short":       always(200, `{"access_token":"canary`),
 	"token as a type":       always(200, `{"access_token":"canary","token_type":"canary"}`),
-	"token as a lifetime":   always(200, `{"access_token":"canary","expires_in":"canary"}`),
 	"codes as a lifetime":   always(200, `{"device_code":"canary","user_code":"\u0007","expires_in":"canary","issuer":{"canary":1}}`),
 }
 

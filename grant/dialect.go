@@ -3,7 +3,6 @@ package grant
 import (
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -129,41 +128,41 @@ func (m members) at(path string) json.RawMessage {
 	return inner.at(rest)
 }
 
-// expiry returns when the token expires, zero if that is not known.
-func (d AnswerDialect) expiry(m members, access string, sent time.Time) (time.Time, error) {
-	lifetime, err := m.lifetime("expires_in")
-	if err != nil {
-		return time.Time{}, err
-	}
+// expiry returns when the token expires, zero if that is not known. A lifetime
+// that cannot be read is not known either: the answer may hold the only copy of
+// a new refresh token, which must not be lost for a word beside it.
+func (d AnswerDialect) expiry(m members, access string, sent time.Time) time.Time {
+	lifetime, _ := m.lifetime("expires_in")
 	if d.Milliseconds {
 		lifetime /= 1000
 	}
 	if lifetime > 0 {
-		return sent.Add(lifetime), nil
+		return sent.Add(lifetime)
 	}
 	if raw := m.at(d.ExpiresAt); d.ExpiresAt != "" && len(raw) > 0 && string(raw) != "null" {
 		return d.time(raw, sent)
 	}
 	if d.JWTExpiry {
-		return jwtExpiry(access, sent), nil
+		return jwtExpiry(access, sent)
 	}
-	return time.Time{}, nil
+	return time.Time{}
 }
 
-// time parses a time of expiry: a Unix time or RFC 3339.
-func (d AnswerDialect) time(raw json.RawMessage, sent time.Time) (time.Time, error) {
+// time parses a time of expiry: a Unix time or RFC 3339. It is zero if it is
+// neither.
+func (d AnswerDialect) time(raw json.RawMessage, sent time.Time) time.Time {
 	text := strings.Trim(string(raw), `" `)
 	if at, err := time.Parse(time.RFC3339, text); err == nil {
-		return later(sent, at), nil
+		return later(sent, at)
 	}
 	unix, err := strconv.ParseFloat(text, 64)
 	if err != nil || strings.Trim(text, "0123456789+-.eE") != "" {
-		return time.Time{}, errors.New(d.ExpiresAt + " is neither a Unix time nor one by RFC 3339")
+		return time.Time{}
 	}
 	if d.Milliseconds {
 		unix /= 1000
 	}
-	return unixTime(unix, sent), nil
+	return unixTime(unix, sent)
 }
 
 // unixTime returns the time of that many seconds since 1970. One that is
