@@ -382,6 +382,7 @@ func TestSlowHooksInTheWindow(t *testing.T) {
 			}
 			time.Sleep(10 * time.Millisecond)
 		}
+		synctest.Wait()
 		if calls != 3 {
 			t.Errorf("got %d calls, want 3", calls)
 		}

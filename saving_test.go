@@ -675,6 +675,7 @@ func TestLostAnswer(t *testing.T) {
 			}
 			time.Sleep(time.Second)
 		}
+		synctest.Wait()
 		if calls != 1 {
 			t.Errorf("while the access token was valid: got %d calls, want 1", calls)
 		}

@@ -84,6 +84,7 @@ func TestSourceThatBreaksOffBehind(t *testing.T) {
 			}
 			time.Sleep(time.Second)
 		}
+		synctest.Wait()
 		if calls != 3 {
 			t.Errorf("got %d calls within the token's minute, want 3", calls)
 		}
