@@ -31,9 +31,13 @@ func doubling(first time.Duration, n int, longest time.Duration) time.Duration {
 	return min(first, longest)
 }
 
+// random returns a duration from zero up to, but not including, d. It is a
+// variable for tests that have to repeat what happened.
+var random = rand.N[time.Duration]
+
 // jittered takes off up to a quarter at random, so that a fleet that met the
 // same failure does not come back in step.
-func jittered(d time.Duration) time.Duration { return d - rand.N(d/4+1) }
+func jittered(d time.Duration) time.Duration { return d - random(d/4+1) }
 
 // callerPause is how long callers without a valid token share f. For a sick
 // endpoint its outage says when it is asked again, for all who ask it.
@@ -69,7 +73,7 @@ func renewalPause(n int) time.Duration { return doubling(time.Second, n-1, longe
 
 // renewalJitter spreads renewals: when many tokens are revoked at once, their
 // Caches do not ask for new ones in the same millisecond.
-func renewalJitter() time.Duration { return rand.N(50 * time.Millisecond) }
+func renewalJitter() time.Duration { return random(50 * time.Millisecond) }
 
 // trialPause is the pause between the n-th trial of an endpoint that fails and
 // the next one. Callers wait meanwhile: a blip costs them 100 ms, and a longer

@@ -1,7 +1,6 @@
 package bearer
 
 import (
-	"math/rand/v2"
 	"time"
 
 	"example.com/bearer/internal/instant"
@@ -423,5 +422,5 @@ func windowOf(lifetime, before time.Duration) time.Duration {
 		before = 5 * time.Minute
 	}
 	w := min(before, lifetime/3)
-	return w - rand.N(w/5+1)
+	return w - random(w/5+1)
 }
