@@ -237,7 +237,7 @@ func (c *Cache) Set(ctx context.Context, t *Token) error {
 	}
 	t = c.dated(t)
 	err := c.write(ctx, func(ctx context.Context, x *session) error {
-		return x.put(ctx, t, true, func(err error) { c.savedLate(t, err) })
+		return x.put(ctx, t, anyVersion, func(err error) { c.savedLate(t, err) })
 	}, func(saveErr error) {
 		e := c.newEntry(t)
 		c.update(func(s *state) *state {
@@ -342,11 +342,10 @@ func (c *Cache) Flush(ctx context.Context) error {
 	defer x.close()
 	x.wait = instant.Forever // as long as ctx allows: no caller waits for the token
 	r := &refresh{cache: c}
-	if err == nil {
-		err = r.adopt(ctx)
-	}
-	if err == nil {
-		err = r.saveAgain(ctx, x)
+	for err == nil && c.load().unsaved != nil { // again if another token replaces it meanwhile
+		if err = r.adopt(ctx); err == nil {
+			err = r.saveAgain(ctx, x)
+		}
 	}
 	if err != nil {
 		return errorf("Cache.Flush: the token could not be stored", err)

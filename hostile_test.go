@@ -53,6 +53,33 @@ func TestHungRefreshIsRemembered(t *testing.T) {
 	})
 }
 
+// G18: the refusal of a refresh token counts as well when it comes after the
+// refresh was given up: the token is not sent again.
+func TestLateRefusalIsRemembered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sent := 0
+		c := &bearer.Cache{Source: refresher(func(context.Context, *bearer.Token) (*bearer.Token, error) {
+			sent++
+			time.Sleep(time.Minute) // whatever its context says
+			return nil, refused(http.StatusBadRequest, "invalid_grant")
+		})}
+		if err := c.Set(t.Context(), &bearer.Token{RefreshToken: "dead"}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Token(t.Context()); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got %v, want a refresh that was given up", err)
+		}
+		time.Sleep(time.Minute)
+		const want = `bearer: no token: oauth2: "invalid_grant"; the user has to log in again`
+		if _, err := c.Token(t.Context()); !errors.Is(err, bearer.ErrLoginRequired) || err.Error() != want {
+			t.Errorf("got %v, want %s", err, want)
+		}
+		if sent != 1 {
+			t.Errorf("got the refresh token sent %d times, want once", sent)
+		}
+	})
+}
+
 // slowGet is a Store without a lock whose Gets take their time.
 type slowGet struct {
 	failing

@@ -171,14 +171,11 @@ func (r *refresh) result() (*entry, error) {
 // adopt reads the Store, and makes what other processes did there the state.
 func (r *refresh) adopt(ctx context.Context) error {
 	c := r.cache
-	f, err := c.storage().load(ctx)
-	if err != nil {
-		return err
-	}
-	c.update(func(s *state) *state {
-		return s.found(f, instant.Now(), func(t *Token) *entry { return c.newEntry(c.dated(t)) })
+	return c.storage().load(ctx, func(f find) {
+		c.update(func(s *state) *state {
+			return s.found(f, instant.Now(), func(t *Token) *entry { return c.newEntry(c.dated(t)) })
+		})
 	})
-	return nil
 }
 
 // superseded reports whether the client's secret, which the server refused, is
@@ -232,7 +229,7 @@ func (r *refresh) ask(ctx context.Context, prev *entry) (*Token, *entry, *failur
 		before = new(failure)
 	}
 
-	dead, refused := before.dead, error(nil)
+	dead, refused := before.dead, before.refused
 	for prev != dead && endpoint.refreshes(tokenOf(prev)) {
 		if before.spares(prev) && !r.worthless(prev) {
 			again := *before
@@ -276,18 +273,15 @@ func (r *refresh) ask(ctx context.Context, prev *entry) (*Token, *entry, *failur
 	case errReplaced:
 		return nil, prev, &failure{err: err}
 	}
-	f := &failure{err: err, kind: kindOf(err), dead: dead}
+	f := &failure{err: err, kind: kindOf(err), dead: dead, refused: refused}
 	switch {
 	case dead == nil || dead != prev:
 	case f.kind != refusal:
-		if refused != nil { // worth another attempt, so it must not look like the refusal
+		if dead != before.dead { // worth another attempt, so it must not look like the refusal
 			f.err = &wrapped{describe(err) + " (from scratch, after: " + describe(refused) + ")", err}
 		}
 	default:
 		f.final = true
-		if refused == nil {
-			refused = before.err
-		}
 		f.err = loginRequired(refused)
 	}
 	return nil, prev, f
@@ -299,10 +293,11 @@ func (r *refresh) save(ctx context.Context, x *session, prev *entry, t *Token) e
 	c := r.cache
 	err := x.begin(ctx)
 	for n := 0; err == nil; n++ {
+		version := x.version() // before the look at the entry: what is seen later is not to be replaced
 		if c.load().entry != prev {
 			return errReplaced
 		}
-		err = x.put(ctx, t, false, func(err error) { c.savedLate(t, err) })
+		err = x.put(ctx, t, version, func(err error) { c.savedLate(t, err) })
 		if err != errChanged {
 			return err
 		}
@@ -379,7 +374,12 @@ func (r *refresh) fail(ctx context.Context, prev *entry, f *failure) (*entry, er
 		return nil, errReplaced
 	}
 	if ctx.Err() != nil {
-		return nil, f.err // given up: lost has remembered that
+		// Given up, which lost has remembered. What it could not know is that
+		// the refresh token is dead.
+		if f.dead != nil {
+			c.updateToken(prev, func(s *state) *state { return s.died(*f) })
+		}
+		return nil, f.err
 	}
 	now := time.Now()
 	f.asked = retryAfter(f.err, now)

@@ -90,9 +90,11 @@ type failure struct {
 
 	// doubted is the entry whose refresh token was refused while its access
 	// token was valid, which some servers do; dead is the one whose refresh
-	// token was refused when nothing was left to lose. It is not sent again.
+	// token was refused, as refused says, when nothing was left to lose. It is
+	// not sent again.
 	doubted *entry
 	dead    *entry
+	refused error
 
 	// final says that only another token can help: the refresh token is dead,
 	// and the Source has none from scratch.
@@ -386,7 +388,7 @@ func (s state) failed(f failure, now instant.Time) *state {
 		f.n, f.looks = p.n, p.looks
 		f.spent = f.spent || p.spent
 		if f.dead == nil {
-			f.dead = p.dead
+			f.dead, f.refused = p.dead, p.refused
 		}
 		if f.dead == nil && f.doubted == nil {
 			f.doubted = p.doubted
@@ -409,6 +411,17 @@ func (s state) failed(f failure, now instant.Time) *state {
 	f.look = now.Add(lookPause(f.looks))
 	s.failure = &f
 	return s.scheduled()
+}
+
+// died returns s after a refresh that was given up learned late, as f says,
+// that the refresh token is dead.
+func (s state) died(f failure) *state {
+	if s.failure != nil {
+		n := *s.failure
+		n.dead, n.refused = f.dead, f.refused
+		s.failure = &n
+	}
+	return &s
 }
 
 // windowOf returns how long before its expiry a token with this lifetime is

@@ -41,7 +41,7 @@ type storage struct {
 
 	mu    sync.Mutex // guards what follows
 	seen  sighting
-	tried []sighting // by writes since the last that worked: each may have come about all the same
+	tried []sighting // by writes that failed since seen was written: each may have come about all the same
 
 	// Reads and writes are numbered in the order in which they begin and end,
 	// respectively. latest is the number of the one that seen is from: a Get
@@ -49,6 +49,7 @@ type storage struct {
 	number  int
 	latest  int
 	putting bool // a write is under way; what a Get reads meanwhile is void
+	changes int  // by other processes, as far as they were seen
 }
 
 // mostTried bounds storage.tried. Beyond it the oldest attempt is forgotten.
@@ -123,13 +124,14 @@ type find struct {
 	gone  bool   // it held a record before, and holds none now
 }
 
-// load reads the Store.
-func (s *storage) load(ctx context.Context) (find, error) {
+// load reads the Store, and calls note with what it found. That is one step to
+// other loads and to puts: note is called with mu held.
+func (s *storage) load(ctx context.Context, note func(find)) error {
 	if s == nil {
-		return find{}, nil
+		return nil
 	}
 	if err := s.mistake(); err != nil {
-		return find{}, err
+		return err
 	}
 	s.mu.Lock()
 	s.number++
@@ -147,17 +149,32 @@ func (s *storage) load(ctx context.Context) (find, error) {
 	}
 	if err != nil {
 		s.failed(ctx, "get", err)
-		return find{}, err
+		return err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if number < s.latest || s.putting {
-		return find{}, nil // what was read may be older than what is known, or than what is being written
+		return nil // what was read may be older than what is known, or than what is being written
 	}
 	s.latest = number
 	before, news := s.seen, s.news(now)
 	s.seen = now
-	return find{token: t, news: news, first: !before.known, gone: news && before.held && !now.held}, nil
+	if news {
+		s.changes++
+		s.tried = nil // it was overwritten, and explains nothing that comes after
+	}
+	note(find{token: t, news: news, first: !before.known, gone: news && before.held && !now.held})
+	return nil
+}
+
+// version returns how many changes by other processes were seen.
+func (s *storage) version() int {
+	if s == nil {
+		return 0
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.changes
 }
 
 // news reports whether another process must have brought about what the Store
@@ -174,7 +191,7 @@ func (s *storage) look(ctx context.Context) {
 	known := s.seen.known
 	s.mu.Unlock()
 	if !known {
-		_, _ = s.load(ctx) // what it holds does not matter, nor whether it can be used
+		_ = s.load(ctx, func(find) {}) // what it holds does not matter, nor whether it can be used
 	}
 }
 
@@ -279,11 +296,14 @@ func (x *session) end() {
 // errChanged says that the Store holds what this process did not put there.
 var errChanged = errors.New("another process has changed the stored token meanwhile")
 
-// put stores t: over whatever is there if replace is set, else only if the
-// Store still holds what was seen there last, or else it returns errChanged. It
-// returns within x.wait, with errPending if the Store has not answered by then;
-// late hears the outcome in this case.
-func (x *session) put(ctx context.Context, t *Token, replace bool, late func(error)) error {
+// anyVersion has put replace whatever is there.
+const anyVersion = -1
+
+// put stores t, unless another process has changed the Store since version
+// returned the one that is to be replaced: then it returns errChanged. It returns
+// within x.wait, with errPending if the Store has not answered by then; late hears
+// the outcome in this case.
+func (x *session) put(ctx context.Context, t *Token, version int, late func(error)) error {
 	if x.storage == nil {
 		return nil
 	}
@@ -293,8 +313,8 @@ func (x *session) put(ctx context.Context, t *Token, replace bool, late func(err
 		return err
 	}
 	return x.write(ctx, "put", late, func(ctx context.Context) error {
-		if !replace {
-			if err := x.unchanged(ctx); err != nil {
+		if version != anyVersion {
+			if err := x.unchanged(ctx, version); err != nil {
 				return err
 			}
 		}
@@ -337,8 +357,8 @@ func (x *session) attempt(then sighting, do func() error) error {
 }
 
 // unchanged returns errChanged if another process has changed the Store since
-// it was last seen, and an error if it holds the login of another credential.
-func (x *session) unchanged(ctx context.Context) error {
+// that version, and an error if it holds the login of another credential.
+func (x *session) unchanged(ctx context.Context, version int) error {
 	data, err := x.get(ctx)
 	now := absent
 	switch {
@@ -356,7 +376,7 @@ func (x *session) unchanged(ctx context.Context) error {
 	if !x.seen.known {
 		x.seen = now // never read before: what is there is what the token replaces
 	}
-	if x.news(now) {
+	if x.changes != version || x.news(now) {
 		return errChanged
 	}
 	return nil

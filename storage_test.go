@@ -30,7 +30,8 @@ func newStorage(s Store) (*storage, func() []string) {
 		}
 }
 
-// put stores a token with access through a new session of s.
+// put stores a token with access through a new session of s: over whatever is
+// there if replace is set, else over what s saw there last.
 func put(t *testing.T, s *storage, access string, replace bool) error {
 	t.Helper()
 	x, err := s.open(t.Context())
@@ -41,13 +42,23 @@ func put(t *testing.T, s *storage, access string, replace bool) error {
 	if err := x.begin(t.Context()); err != nil {
 		return err
 	}
-	return x.put(t.Context(), &Token{AccessToken: access}, replace, func(error) {})
+	version := anyVersion
+	if !replace {
+		version = s.version()
+	}
+	return x.put(t.Context(), &Token{AccessToken: access}, version, func(error) {})
+}
+
+// found returns what a look at the Store found.
+func found(t *testing.T, s *storage) (f find, err error) {
+	err = s.load(t.Context(), func(found find) { f = found })
+	return f, err
 }
 
 // load returns the access token in the Store, and what the look found.
 func load(t *testing.T, s *storage) (string, find) {
 	t.Helper()
-	f, err := s.load(t.Context())
+	f, err := found(t, s)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,6 +114,87 @@ func TestStorageTellsNews(t *testing.T) {
 	check("deleted by itself", "", false, false, false)
 }
 
+// G23: what this storage failed to write explains what the Store holds only
+// until another process has written there. A logout after that is one.
+func TestFailedWriteDoesNotExplainALaterLogout(t *testing.T) {
+	store := new(scripted)
+	mine, _ := newStorage(store)
+	theirs, _ := newStorage(&store.MemoryStore)
+	store.delete = func() error { return errTest }
+	x, _ := mine.open(t.Context())
+	_ = x.begin(t.Context())
+	if err := x.delete(t.Context()); err != errTest {
+		t.Fatalf("delete: got %v, want the Store's error", err)
+	}
+	x.close()
+	_ = put(t, theirs, "theirs", true)
+	if got, f := load(t, mine); got != "theirs" || !f.news {
+		t.Errorf("a login elsewhere: got %q, news %v, want theirs as news", got, f.news)
+	}
+	_ = theirs.store.Delete(t.Context(), "k")
+	if _, f := load(t, mine); !f.gone {
+		t.Error("a logout elsewhere: got a Store that is not known to have been emptied")
+	}
+}
+
+// G19: what a look at the Store finds is noted before anything else can be
+// seen or stored there.
+func TestLoadNotesInOneStep(t *testing.T) {
+	s, _ := newStorage(new(MemoryStore))
+	noted := false
+	err := s.load(t.Context(), func(find) {
+		noted = true
+		if s.mu.TryLock() {
+			s.mu.Unlock()
+			t.Error("another load or put can go on while this one is noted")
+		}
+	})
+	if err != nil || !noted {
+		t.Errorf("got %v, noted: %v", err, noted)
+	}
+}
+
+// G19: a put whose look at the Store is slow does not replace what another look
+// has found meanwhile: that may be the current token by now.
+func TestSlowPutDoesNotReplaceNews(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := new(scripted)
+		mine, _ := newStorage(store)
+		theirs, _ := newStorage(struct{ Store }{&store.MemoryStore}) // does not lock
+		_ = put(t, mine, "mine", true)
+		x, err := mine.open(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := x.begin(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		version := mine.version()
+		_ = put(t, theirs, "theirs", true)
+		var gets atomic.Int32
+		store.get = func() error {
+			if gets.Add(1) == 1 {
+				time.Sleep(2 * saveWait)
+			}
+			return nil
+		}
+		late := make(chan error, 1)
+		if err := x.put(t.Context(), &Token{AccessToken: "successor"}, version, func(err error) { late <- err }); err != errPending {
+			t.Fatalf("got %v, want errPending", err)
+		}
+		if got, f := load(t, mine); got != "theirs" || !f.news {
+			t.Fatalf("got %q, news %v; want theirs as news", got, f.news)
+		}
+		x.close()
+		if err := <-late; err != errChanged {
+			t.Errorf("got the late outcome %v, want errChanged", err)
+		}
+		if got, _ := load(t, mine); got != "theirs" {
+			t.Errorf("got %q in the Store, want theirs", got)
+		}
+	})
+}
+
 // A storage that has not read the Store yet takes what is there for what its
 // token replaces.
 func TestStoragePutBeforeAnyLook(t *testing.T) {
@@ -125,14 +217,14 @@ func TestNoStorage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, err := range []error{x.begin(t.Context()), x.put(t.Context(), &Token{AccessToken: "a"}, true, nil), x.delete(t.Context())} {
+	for _, err := range []error{x.begin(t.Context()), x.put(t.Context(), &Token{AccessToken: "a"}, anyVersion, nil), x.delete(t.Context())} {
 		if err != nil {
 			t.Errorf("got %v, want nil", err)
 		}
 	}
 	x.end()
 	x.close()
-	if f, err := s.load(t.Context()); err != nil || f != (find{}) || s.lockable() {
+	if f, err := found(t, s); err != nil || f != (find{}) || s.lockable() {
 		t.Errorf("got %+v and %v, want nothing", f, err)
 	}
 }
@@ -140,9 +232,10 @@ func TestNoStorage(t *testing.T) {
 // scripted is a Locker whose operations are functions.
 type scripted struct {
 	MemoryStore
-	lock func(ctx context.Context) (func() error, error)
-	get  func() error
-	put  func() error
+	lock   func(ctx context.Context) (func() error, error)
+	get    func() error
+	put    func() error
+	delete func() error
 }
 
 func (s *scripted) Lock(ctx context.Context, key string) (func() error, error) {
@@ -168,6 +261,15 @@ func (s *scripted) Put(ctx context.Context, key string, data []byte) error {
 		}
 	}
 	return s.MemoryStore.Put(ctx, key, data)
+}
+
+func (s *scripted) Delete(ctx context.Context, key string) error {
+	if s.delete != nil {
+		if err := s.delete(); err != nil {
+			return err
+		}
+	}
+	return s.MemoryStore.Delete(ctx, key)
 }
 
 // G20: a wrapper round a Store that cannot be locked says errors.ErrUnsupported
@@ -240,7 +342,7 @@ func TestHangingWriteKeepsTheLock(t *testing.T) {
 		}
 		start := time.Now()
 		heard := make(chan error, 1)
-		if err := x.put(t.Context(), &Token{AccessToken: "a"}, true, func(err error) { heard <- err }); err != errPending || time.Since(start) != saveWait {
+		if err := x.put(t.Context(), &Token{AccessToken: "a"}, anyVersion, func(err error) { heard <- err }); err != errPending || time.Since(start) != saveWait {
 			t.Errorf("got %v after %v, want errPending after %v", err, time.Since(start), saveWait)
 		}
 		if err := x.begin(t.Context()); err != errPending {
@@ -292,14 +394,14 @@ func TestSecondWriteOfASession(t *testing.T) {
 		if err := x.begin(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if err := x.put(t.Context(), &Token{AccessToken: "a"}, true, func(error) { heard = true }); err != errPending {
+		if err := x.put(t.Context(), &Token{AccessToken: "a"}, anyVersion, func(error) { heard = true }); err != errPending {
 			t.Fatalf("got %v, want errPending", err)
 		}
 		if err := x.begin(t.Context()); err != nil || !heard {
 			t.Fatalf("got %v, the first outcome heard: %v; want the right to write after it", err, heard)
 		}
 		store.put = nil
-		if err := x.put(t.Context(), &Token{AccessToken: "b"}, false, func(error) {}); err != nil {
+		if err := x.put(t.Context(), &Token{AccessToken: "b"}, s.version(), func(error) {}); err != nil {
 			t.Errorf("got %v, want nil", err)
 		}
 		if got, _ := load(t, s); got != "b" {
@@ -323,7 +425,7 @@ func TestOvertakenGet(t *testing.T) {
 			return nil
 		}
 		go func() {
-			f, _ := s.load(t.Context())
+			f, _ := found(t, s)
 			done <- f
 		}()
 		synctest.Wait()
@@ -338,7 +440,7 @@ func TestOvertakenGet(t *testing.T) {
 func TestStorageWithoutAKey(t *testing.T) {
 	s, _ := newStorage(new(MemoryStore))
 	s.key = ""
-	if _, err := s.load(t.Context()); err != errKey {
+	if _, err := found(t, s); err != errKey {
 		t.Errorf("load: got %v, want errKey", err)
 	}
 	x, err := s.open(t.Context())

@@ -412,6 +412,27 @@ func TestFlush(t *testing.T) {
 			time.Sleep(10 * time.Second)
 		})
 	})
+	t.Run("replaced meanwhile", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			s := &failing{pausePut: 10 * time.Second}
+			c := &bearer.Cache{Source: &mint{lifetime: time.Hour}, Store: s, Key: "k"}
+			if _, err := c.Token(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			flushed := make(chan error, 1)
+			go func() { flushed <- c.Flush(t.Context()) }() // it waits for the first token's Put
+			synctest.Wait()
+			if _, err := c.Renew(t.Context(), nil); err != nil {
+				t.Fatal(err)
+			}
+			if err := <-flushed; err != nil {
+				t.Errorf("got %v, want nil", err)
+			}
+			if in := stored(t, s); in == nil || in.AccessToken != "token-2" || c.Status().Unsaved {
+				t.Errorf("got the Store without the token that Flush found last")
+			}
+		})
+	})
 	t.Run("unsaved", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			s := new(failingLocker)
