@@ -191,8 +191,8 @@ func TestRefusalWhileTheTokenIsValid(t *testing.T) {
 	}
 }
 
-// G18: nor does a caller that was told to get another token wait out a refusal
-// of the refresh token while the access token was valid.
+// G18: a caller whose token was rejected does not wait out the pause after a
+// refusal that came while the access token was valid.
 func TestInvalidateAfterARefusal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := askedBy(func(n int, refresh string) (*bearer.Token, error) {
@@ -287,7 +287,7 @@ func TestUnknownErrorMayHaveSpentTheRefreshToken(t *testing.T) {
 	}
 }
 
-// G16: neither does a failure in between, of the Store say, make the Cache
+// G16: a failure in between, for instance of the Store, does not make the Cache
 // forget that the refresh token may have been spent.
 func TestSpentRefreshTokenIsRememberedBesideOtherFailures(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -311,8 +311,8 @@ func TestSpentRefreshTokenIsRememberedBesideOtherFailures(t *testing.T) {
 	})
 }
 
-// G18: a refusal of client credentials, during a server's restart say, is not
-// for ever: pauses grow to 5 minutes, for Renew too.
+// G18: a refusal of client credentials, for instance during a server's restart,
+// is not final: pauses grow to 5 minutes, for Renew too.
 func TestRefusedClientIsAskedAgain(t *testing.T) {
 	for _, code := range []string{"invalid_client", "unauthorized_client", "invalid_request", "login_required", "account_locked"} {
 		for _, renew := range []bool{false, true} {
@@ -350,7 +350,7 @@ func TestRefusedClientIsAskedAgain(t *testing.T) {
 	}
 }
 
-// G17: an answer with a 4xx, whatever its code, is that of a healthy endpoint:
+// G17: an answer with a 4xx and any code is that of a healthy endpoint:
 // one bad user on a shared breaker does not harm the others.
 func TestBadUserOnASharedBreaker(t *testing.T) {
 	for _, bad := range []error{refused(400, "user_is_locked"), refused(403, ""), refused(401, "invalid_grant"), refused(422, "nope")} {
@@ -472,8 +472,8 @@ func TestVagueRefusal(t *testing.T) {
 	}
 }
 
-// G18: once is not enough, whenever it is: the login may be fine, and the server
-// not.
+// G18: one such refusal is not enough at any time: the login may be good and
+// the server at fault.
 func TestFirstRefusalWithoutACode(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := askedBy(func(int, string) (*bearer.Token, error) { return nil, refused(400, "") })

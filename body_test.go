@@ -154,7 +154,7 @@ func TestG4ReadUnderWayIsRecorded(t *testing.T) {
 	})
 }
 
-// A body that nobody writes to delays nothing: Close ends Base's Read, as an
+// A pipe without a writer delays nothing: Close ends Base's Read, as an
 // HTTP/2 transport requires before its RoundTrip returns, and then the caller's
 // body is closed.
 func TestCloseEndsAReadThatIsStuck(t *testing.T) {

@@ -222,7 +222,7 @@ func TestBreakerIsToldOnce(t *testing.T) {
 }
 
 // G17: while the breaker is open callers get ErrBreakerOpen at once, with what
-// opened it and the time to come back; who comes back then is served.
+// opened it and the time to come back; a caller that comes back then is served.
 func TestOpenBreakerInACache(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		calls, down := 0, true
@@ -289,8 +289,8 @@ func TestOpenBreakerAndAValidToken(t *testing.T) {
 	})
 }
 
-// G9, G17: failures behind a valid token open the breaker, but an endpoint that
-// has recovered when the token expires is asked: nobody fails.
+// G9, G17: failures in the background open the breaker, but an endpoint that has
+// recovered when the token expires is asked, and no caller fails.
 func TestOpenBreakerWhenTheTokenExpires(t *testing.T) {
 	for _, row := range []struct {
 		name  string
@@ -334,8 +334,8 @@ func TestOpenBreakerWhenTheTokenExpires(t *testing.T) {
 	}
 }
 
-// G17: a shared breaker stays open for OpenFor, whenever the tokens expire of
-// those who are refused meanwhile.
+// G17: a shared breaker stays open for OpenFor, no matter when the tokens of
+// the refused Caches expire.
 func TestSharedBreakerStaysOpen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := new(bearer.CircuitBreaker)

@@ -27,8 +27,8 @@ func TestValidTokenCostsNoAllocation(t *testing.T) {
 	}
 }
 
-// G6: a valid token costs no lock: it is served while every lock there is is
-// held by a Store that hangs.
+// G6: a valid token costs no lock: it is served while a Store that hangs holds
+// every lock.
 func TestValidTokenCostsNoLock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &failing{pausePut: 1500 * time.Millisecond}
@@ -68,7 +68,7 @@ func TestColdCacheMakesOneCall(t *testing.T) {
 	})
 }
 
-// G7, C2: waiters share a failure too: one attempt at a time is made for all of
+// G7: waiters share a failure too: one attempt at a time is made for all of
 // them, for as long as RetryFor, and then they all fail.
 func TestWaitersShareAFailure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -95,9 +95,9 @@ func TestWaitersShareAFailure(t *testing.T) {
 	})
 }
 
-// G7, C21: real goroutines on real cores find no gap between the end of a
-// flight and its token.
-func TestNoGapBehindAFlight(t *testing.T) {
+// G7: callers on several cores find no gap between the end of a flight and its
+// token: it is in the state before the flight is over.
+func TestNoGapAfterAFlight(t *testing.T) {
 	for range 50 {
 		m := &mint{lifetime: time.Hour}
 		c := &bearer.Cache{Source: m}
@@ -119,7 +119,7 @@ func TestNoGapBehindAFlight(t *testing.T) {
 	}
 }
 
-// G8, C3: a waiter leaves when its own context ends.
+// G8: a waiter leaves when its own context ends.
 func TestWaiterLeavesWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := &mint{lifetime: time.Hour, takes: 500 * time.Millisecond}
@@ -139,9 +139,9 @@ func TestWaiterLeavesWithItsContext(t *testing.T) {
 	})
 }
 
-// G8, C1: the caller that began the refresh takes nobody with it, and what it
-// began is not lost.
-func TestCancelledLeaderTakesNobodyWithIt(t *testing.T) {
+// G8: when the caller that began the refresh is cancelled, the refresh goes on
+// and its token is used.
+func TestCancelledLeaderLeavesTheRefresh(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var ended error
 		c := &bearer.Cache{Source: bearer.SourceFunc(func(ctx context.Context) (*bearer.Token, error) {
@@ -171,7 +171,7 @@ func TestCancelledLeaderTakesNobodyWithIt(t *testing.T) {
 
 type ctxKey struct{}
 
-// G8: who has left already begins no refresh, and has no use for a renewed
+// G8: a caller whose context has ended begins no refresh, and gets no renewed
 // token.
 func TestCancelledBefore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -186,7 +186,7 @@ func TestCancelledBefore(t *testing.T) {
 			t.Fatal(err)
 		}
 		if got, err := c.Token(ctx); err != nil || got.AccessToken != "set" {
-			t.Errorf("got %v, want the valid token, for which nobody waits", err)
+			t.Errorf("got %v, want the valid token, which no caller waits for", err)
 		}
 		if _, err := c.Renew(ctx, nil); !errors.Is(err, context.Canceled) {
 			t.Errorf("got %v, want context.Canceled", err)
@@ -198,8 +198,8 @@ func TestCancelledBefore(t *testing.T) {
 	})
 }
 
-// G8: a waiter that leaves says why, as net/http does, and still that its
-// context ended.
+// G8: the error of a waiter that leaves holds the cause, as net/http's does,
+// and still matches the error of its context.
 func TestCauseOfLeaving(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &bearer.Cache{Source: &mint{takes: time.Second}}
@@ -247,7 +247,7 @@ func TestRefreshContext(t *testing.T) {
 	})
 }
 
-// A RefreshTimeout that means "no limit" is none, and no overflow.
+// A huge RefreshTimeout, which means "no limit", does not overflow.
 func TestHugeDurations(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := &mint{takes: time.Hour}
@@ -266,16 +266,16 @@ func TestHugeDurations(t *testing.T) {
 	})
 }
 
-// goroutines returns how many there are. runtime.NumGoroutine is no measure
-// while others end: it counts the free ones that move from one list to another,
-// 32 at a time, as if they ran.
+// goroutines returns how many there are. runtime.NumGoroutine cannot be used
+// while others end: it counts free ones that move from one list to another, 32 at
+// a time, as if they ran.
 func goroutines() int {
 	all := make([]byte, 1<<20)
 	return bytes.Count(all[:runtime.Stack(all, true)], []byte("\n\ngoroutine "))
 }
 
 // G9: in the window no caller waits, and one refresh runs in the background.
-func TestNobodyWaitsInTheWindow(t *testing.T) {
+func TestNoCallerWaitsInTheWindow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := &mint{lifetime: time.Hour, takes: time.Second}
 		c := &bearer.Cache{Source: m}
@@ -308,9 +308,8 @@ func TestNobodyWaitsInTheWindow(t *testing.T) {
 	})
 }
 
-// G9, C12, C13: a token endpoint that is out of order in the window is asked
-// again with growing pauses, the valid token is served until it expires, and an
-// expired token never.
+// G9: a token endpoint that fails in the window is asked again with growing
+// pauses. The valid token is served until it expires, and not after.
 func TestOutageInTheWindow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var calls []time.Time
@@ -378,7 +377,7 @@ func TestSlowHooksInTheWindow(t *testing.T) {
 				t.Fatal(err)
 			}
 			if waited := time.Since(before); waited > 0 {
-				t.Fatalf("after %v: waited %v, want a refresh behind the valid token", time.Since(start), waited)
+				t.Fatalf("after %v: waited %v, want a refresh in the background", time.Since(start), waited)
 			}
 			time.Sleep(10 * time.Millisecond)
 		}
@@ -399,8 +398,8 @@ func TestTokenThatExpiresBeforeItIsUsed(t *testing.T) {
 	})
 }
 
-// G10, C10: lifetimes shorter than RefreshBefore do not cost a fetch per
-// request, and windows differ, so that a fleet does not march in step.
+// G10: lifetimes shorter than RefreshBefore do not cost a fetch per request, and
+// windows differ, so that a fleet does not refresh in step.
 func TestWindow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, row := range []struct{ lifetime, before, from, to time.Duration }{
@@ -435,8 +434,8 @@ func TestWindow(t *testing.T) {
 	})
 }
 
-// G10: a Source that gives the same token until it expires is asked a few
-// times, not once a second or a request.
+// G10: a Source that returns the same token until it expires is asked a few
+// times, not once per second or per request.
 func TestSourceThatCaches(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		calls := 0
@@ -460,7 +459,7 @@ func TestSourceThatCaches(t *testing.T) {
 	})
 }
 
-// G11, C6: 20 late Renews for an old token make no call.
+// G11: 20 late Renews of an old token make no request.
 func TestLateRenewsMakeNoCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := &mint{lifetime: time.Hour}
@@ -505,8 +504,8 @@ func TestBurstOfRenews(t *testing.T) {
 	})
 }
 
-// C14: a Source that returns the rejected token again is found out, and what
-// is wrong is said; a valid token is not thrown away.
+// A Source that returns the rejected token again is an error that says so; a
+// valid token is not thrown away.
 func TestRenewThatBringsTheSameToken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		same := token("same", time.Hour)
@@ -595,8 +594,8 @@ func TestSetRefusesWhatIsNoToken(t *testing.T) {
 	}
 }
 
-// A token that is set while a refresh is under way is the one that is wanted,
-// whatever becomes of the refresh.
+// A token that is set while a refresh is under way replaces what the refresh
+// brings.
 func TestSetDuringARefresh(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, outcome := range []error{nil, errors.New("down"), refused(401, "invalid_client")} {
@@ -628,8 +627,8 @@ func TestSetDuringARefresh(t *testing.T) {
 	})
 }
 
-// A refresh token that is set while a refresh is under way is the one that is
-// wanted too, and those who wait get its token.
+// A refresh token that is set while a refresh is under way replaces the old one
+// as well, and the waiters get its token.
 func TestSetRefreshTokenDuringARefresh(t *testing.T) {
 	for _, outcome := range []error{nil, errDown, refused(400, "access_denied")} {
 		synctest.Test(t, func(t *testing.T) {
@@ -743,7 +742,7 @@ func TestInvalidateDuringASave(t *testing.T) {
 		s.put.Store(false)
 		s.pausePut = 5 * time.Second
 		time.Sleep(2 * time.Second)
-		_, _ = c.Token(t.Context()) // begins to save behind
+		_, _ = c.Token(t.Context()) // begins to save in the background
 		synctest.Wait()
 		c.Invalidate(first)
 		if got, err := c.Token(t.Context()); err != nil || got.AccessToken != "token-2" {
@@ -844,7 +843,7 @@ func TestBadTokens(t *testing.T) {
 			{&bearer.Token{}, "the Source returned a token whose AccessToken is empty"},
 			{token("old", -time.Hour), "the Source returned a token that expired 1h0m0s ago: it must return a new one each time; if it does, compare the clocks of this machine and the server"},
 			{&bearer.Token{AccessToken: "x\r\nEvil: 1"}, "the token's AccessToken has the byte 0x0d at offset 1, which cannot stand in an Authorization header: trim it"},
-			{&bearer.Token{AccessToken: "x", TokenType: "N_A"}, `the token's TokenType is "N_A", and only Bearer tokens can be sent (RFC 6750)`}, // C24
+			{&bearer.Token{AccessToken: "x", TokenType: "N_A"}, `the token's TokenType is "N_A", and only Bearer tokens can be sent (RFC 6750)`},
 		} {
 			c := &bearer.Cache{Source: bearer.SourceFunc(func(context.Context) (*bearer.Token, error) { return row.token, nil })}
 			if _, err := c.Token(t.Context()); err == nil || errors.Unwrap(err).Error() != row.want {
@@ -854,7 +853,7 @@ func TestBadTokens(t *testing.T) {
 	})
 }
 
-// Sources that are not there say which field is to be set.
+// A missing Source is an error that names the field to set.
 func TestMissingSource(t *testing.T) {
 	for _, row := range []struct {
 		cache *bearer.Cache
@@ -882,8 +881,8 @@ func TestMissingSource(t *testing.T) {
 	}
 }
 
-// A Cache without a Source serves what was set, and is well again after Set,
-// for no failure of its own opens a breaker.
+// A Cache without a Source serves what was set, and works again after Set: its
+// own failures open no breaker.
 func TestCacheWithoutSource(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := new(bearer.Cache)

@@ -134,8 +134,8 @@ func (s *canaryStore) Put(ctx context.Context, key string, data []byte) error {
 	return s.MemoryStore.Put(ctx, key, data)
 }
 
-// G15: no secret is in any error, log line, hook value, or in what our types
-// print as, on every path.
+// G15: no error, log line, hook value or printed value of our types has a
+// secret in it, on any path.
 func TestNoSecretIsShown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in := &cage{t: t}

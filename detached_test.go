@@ -12,8 +12,8 @@ import (
 	"example.com/bearer"
 )
 
-// G15: who traces a request does not see the token request that it begins, and
-// least of all the client's secret.
+// G15: the trace of a request does not see the token request that it begins,
+// nor the client's secret.
 func TestTokenRequestIsNotTraced(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")

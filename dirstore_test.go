@@ -121,7 +121,7 @@ func TestDirStoreSweepsOnce(t *testing.T) {
 	}
 }
 
-// Delete removes the value, not the lock: whoever holds it goes on to hold it.
+// Delete removes the value, not the lock: a process that holds it keeps it.
 func TestDirStoreDeleteKeepsLock(t *testing.T) {
 	dir := t.TempDir()
 	d := bearer.DirStore(dir)

@@ -106,8 +106,8 @@ func (e *endpoint) ask(ctx context.Context, prev *Token, interest func(failed er
 	}
 }
 
-// admit asks the foreign Breaker, and gives the turn back unless it lets the
-// refresh through.
+// admit asks the foreign Breaker, and ends the turn unless it lets the refresh
+// through.
 func (e *endpoint) admit(ctx context.Context, leave func(error)) (tell func(error), err error) {
 	admitted := false
 	defer func() {

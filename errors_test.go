@@ -16,8 +16,8 @@ import (
 	"example.com/bearer"
 )
 
-// The texts: our prefix once, what went wrong in the words of who knows it,
-// and when to come back if that is known.
+// The texts: our prefix once, the cause in its own words, and when to come back
+// if that is known.
 func TestTokenErrorText(t *testing.T) {
 	for _, row := range []struct {
 		err  *bearer.TokenError
@@ -52,9 +52,9 @@ func TestTokenErrorOfAnInnerCache(t *testing.T) {
 	})
 }
 
-// C23: the body that golang.org/x/oauth2 prints is in no text, whether its
-// error comes alone, wrapped, after another one, or after a breaker; the error
-// itself is still there for errors.As.
+// G15: the body that golang.org/x/oauth2 prints is in no text, whether its error
+// comes alone, wrapped, after another one, or after a breaker; errors.As still
+// finds the error itself.
 func TestBodyOfTheAnswerIsWithheld(t *testing.T) {
 	html := refused(502, "")
 	html.Response.Status = "502 Bad Gateway"
@@ -134,8 +134,8 @@ func TestExpiredStaticToken(t *testing.T) {
 	})
 }
 
-// A dead login is one sentence that says what to do, and both errors that there
-// are to branch on.
+// The error of a dead login is one sentence that says what to do, and matches
+// both errors to branch on.
 func TestDeadLogin(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &bearer.Cache{Source: new(rotor)}

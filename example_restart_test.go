@@ -32,7 +32,7 @@ func Example_restart() {
 				Auth:   grant.Basic{ID: "client", Secret: "secret"},
 			},
 			Store: bearer.DirStore(dir),
-			Key:   "reports/client", // whatever the token depends on
+			Key:   "reports/client", // everything that the token depends on
 		}
 		client := &http.Client{Transport: &bearer.Transport{Source: cache, Base: server.Transport()}}
 		resp, err := client.Get(server.Endpoint(bearertest.APIEndpoint))

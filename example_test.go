@@ -145,14 +145,14 @@ func ExampleTransport_rejected() {
 	// Output: 200 OK
 }
 
-// vault stands for a library that gives tokens and knows golang.org/x/oauth2.
+// vault stands for a library that provides tokens as golang.org/x/oauth2 does.
 type vault struct{}
 
 func (vault) Token() (*oauth2.Token, error) {
 	return &oauth2.Token{AccessToken: "from-the-vault"}, nil
 }
 
-// What any other library gives as an oauth2.TokenSource is a Source, too.
+// An oauth2.TokenSource of another library can be a Source too.
 func ExampleFromOAuth2() {
 	api := httptest.NewServer(echo)
 	defer api.Close()

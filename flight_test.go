@@ -156,8 +156,8 @@ func TestFlightIsLandedByTheWatchdog(t *testing.T) {
 	})
 }
 
-// The function for afterwards is called once, when a new caller would begin
-// another flight, and before any waiter has the outcome.
+// The function after is called once, when a new caller would begin another
+// flight, and before any waiter has the outcome.
 func TestFlightIsOverBeforeItLands(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var f flight

@@ -102,7 +102,7 @@ func (r *rotor) Refresh(_ context.Context, prev *bearer.Token) (*bearer.Token, e
 	return t, nil
 }
 
-// login gives the first token of the family.
+// login returns the first token of the family.
 func (r *rotor) login() *bearer.Token {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -11,7 +11,7 @@ import (
 // Hooks are told what a [Cache] and the Transports over it do, as
 // net/http/httptrace.ClientTrace tells of connections. Any of the functions may
 // be nil. The hooks of one Cache are called one after another, in the order of
-// the events, in a goroutine of their own: those who wait for a token do not wait
+// the events, in their own goroutine: those who wait for a token do not wait
 // for hooks, so an event may be told after its outcome was returned. A hook may
 // use the Cache and wait for it. A hook that hangs delays only later ones; up to
 // 128 events are kept for them, and [Status] counts those that were dropped.

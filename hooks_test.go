@@ -208,8 +208,8 @@ level=INFO msg="bearer: token refreshed" key=matter/x expiry=2000-01-01T01:00:03
 	})
 }
 
-// A level that is not logged costs nothing, and a nil Logger and nil Hooks are
-// none.
+// A level that is not logged costs nothing, and neither do a nil Logger and nil
+// Hooks.
 func TestNoLoggerNoHooks(t *testing.T) {
 	var out bytes.Buffer
 	for _, c := range []*bearer.Cache{

@@ -27,7 +27,7 @@ func TestHungRefreshIsRemembered(t *testing.T) {
 		c := &bearer.Cache{
 			Source: refresher(func(context.Context, *bearer.Token) (*bearer.Token, error) {
 				sent.Add(1)
-				time.Sleep(10 * time.Minute) // whatever its context says
+				time.Sleep(10 * time.Minute) // ignores its context
 				return nil, errors.New("too late")
 			}),
 			Hooks: &bearer.Hooks{RefreshFailed: func(_ context.Context, e bearer.Event) { told.Add(1) }},
@@ -60,7 +60,7 @@ func TestLateRefusalIsRemembered(t *testing.T) {
 		sent := 0
 		c := &bearer.Cache{Source: refresher(func(context.Context, *bearer.Token) (*bearer.Token, error) {
 			sent++
-			time.Sleep(time.Minute) // whatever its context says
+			time.Sleep(time.Minute) // ignores its context
 			return nil, refused(http.StatusBadRequest, "invalid_grant")
 		})}
 		if err := c.Set(t.Context(), &bearer.Token{RefreshToken: "dead"}); err != nil {
@@ -288,7 +288,8 @@ func TestStoreThatPanicsUnderSet(t *testing.T) {
 	}
 }
 
-// G23: a caller that comes after Delete begins anew, whatever was under way.
+// G23: a caller that comes after Delete begins anew, also while a refresh is under
+// way.
 func TestTokenAfterDelete(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := &mint{lifetime: time.Hour, takes: 5 * time.Second}

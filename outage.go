@@ -116,7 +116,7 @@ func (o *outage) leave(t turn, l limits, outcome error) {
 	}
 }
 
-// withdraw gives back a turn that was not used.
+// withdraw ends a turn that was not used.
 func (o *outage) withdraw(t turn) {
 	if !t.trial {
 		return

@@ -24,8 +24,9 @@ func enterFor(t *testing.T, o *outage, patience time.Duration) turn {
 	return got
 }
 
-// G17: a healthy endpoint admits everyone at once; after a failure one at a
-// time, with growing pauses, and the last trial within the span comes at its end.
+// G17: a healthy endpoint admits all callers at once; after a failure one at a
+// time, with growing pauses, and the last trial within the span comes at its
+// end.
 func TestOutageSchedule(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := new(outage)
@@ -73,8 +74,8 @@ func TestOutageSchedule(t *testing.T) {
 	})
 }
 
-// G17: those who wait for a trial of another go on when it succeeds, take their
-// turn when it fails, and leave when their patience or their context ends.
+// G17: waiters go on when the trial of another succeeds, take their turn when
+// it fails, and leave when their patience or their context ends.
 func TestOutageWaiters(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := new(outage)
@@ -107,8 +108,8 @@ func TestOutageWaiters(t *testing.T) {
 	})
 }
 
-// G17: of those who wait one makes the next trial when the first has failed,
-// and a cancelled one passes its turn on and says nothing.
+// G17: one waiter makes the next trial when the first has failed; a cancelled
+// one passes its turn on and says nothing about the endpoint.
 func TestOutageTrialsPassOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := new(outage)

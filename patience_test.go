@@ -215,7 +215,7 @@ func TestRefreshTimeoutShorterThanRetryFor(t *testing.T) {
 	})
 }
 
-// G17: a foreign Breaker hears of requests only: not of callers that the pause
+// G17: a foreign Breaker hears of requests only, not of callers that the pause
 // between two trials kept from asking.
 func TestForeignBreakerHearsOfRequestsOnly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

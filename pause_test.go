@@ -101,7 +101,7 @@ func TestRetryAfterIsHonoured(t *testing.T) {
 			header string
 			want   time.Duration
 		}{
-			{"60", time.Minute}, // which nobody waits for
+			{"60", time.Minute}, // which no caller waits for
 			{time.Now().Add(time.Minute).UTC().Format("Mon, 02 Jan 2006 15:04:05 GMT"), time.Minute},
 			{"86400", 10 * time.Minute},
 			{"99999999999999999999", 10 * time.Minute},
@@ -120,8 +120,8 @@ func TestRetryAfterIsHonoured(t *testing.T) {
 	})
 }
 
-// G9: Retry-After is honoured behind a valid token too.
-func TestRetryAfterIsHonouredBehind(t *testing.T) {
+// G9: Retry-After is honoured in the background too.
+func TestRetryAfterIsHonouredInTheBackground(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		calls := 0
 		busy := refused(503, "")
@@ -171,7 +171,7 @@ func TestFutileRenewalsBackOff(t *testing.T) {
 	})
 }
 
-// Set is a new beginning for renewals too.
+// Set resets the pauses of renewals too.
 func TestSetForgetsFutileRenewals(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &bearer.Cache{Source: &mint{lifetime: time.Hour}}

@@ -88,8 +88,8 @@ func TestG12OneEndpointRejects(t *testing.T) {
 	})
 }
 
-// G12: a revocation is got over at once although an endpoint rejected
-// everything some time ago, and again and again from then on.
+// G12: after a revocation the token is renewed at once, although an endpoint
+// rejected everything some time ago, and each time from then on.
 func TestG12RevocationAfterRejections(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		source, api := &mint{lifetime: time.Hour}, new(moody)
@@ -112,7 +112,7 @@ func TestG12RevocationAfterRejections(t *testing.T) {
 	})
 }
 
-// G12: while an endpoint rejects everything, a revocation is got over within
+// G12: while an endpoint rejects everything, a revoked token is renewed within
 // half a minute.
 func TestG12RevocationDuringRejections(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -148,21 +148,21 @@ func TestG4WhichBodiesAreReplayed(t *testing.T) {
 		empty   bool
 		want    int // requests that the API gets
 	}{
-		"none":                  {empty: true, want: 2},
-		"http.NoBody":           {body: http.NoBody, empty: true, want: 2},
-		"bytes":                 {body: bytes.NewReader([]byte("0123456789")), want: 2},
-		"stream":                {body: stream("0123456789"), want: 1},
-		"negative limit":        {limit: -1, body: stream("0123456789"), want: 1},
-		"stream up to limit":    {limit: limit, body: stream("0123456789"), want: 2},
-		"one byte more":         {limit: limit, body: stream("0123456789A"), want: 1},
-		"much more":             {limit: limit, body: stream(strings.Repeat("0123456789", 1e5)), want: 1},
-		"empty stream":          {limit: limit, body: stream(""), empty: true, want: 2},
-		"announced, to limit":   {limit: limit, body: stream("0123456789"), length: limit, want: 2},
-		"announced, one more":   {limit: limit, body: stream("0123456789A"), length: limit + 1, want: 1},
-		"limitless":             {limit: math.MaxInt64, body: stream("0123456789"), want: 2},
-		"GetBody beyond limit":  {limit: 1, body: strings.NewReader("0123456789"), want: 2},
-		"GetBody fails":         {body: stream("0123456789"), getBody: func() (io.ReadCloser, error) { return nil, errors.New("gone") }, want: 1},
-		"GetBody gives nothing": {body: stream("0123456789"), getBody: func() (io.ReadCloser, error) { return nil, nil }, want: 1},
+		"none":                 {empty: true, want: 2},
+		"http.NoBody":          {body: http.NoBody, empty: true, want: 2},
+		"bytes":                {body: bytes.NewReader([]byte("0123456789")), want: 2},
+		"stream":               {body: stream("0123456789"), want: 1},
+		"negative limit":       {limit: -1, body: stream("0123456789"), want: 1},
+		"stream up to limit":   {limit: limit, body: stream("0123456789"), want: 2},
+		"one byte more":        {limit: limit, body: stream("0123456789A"), want: 1},
+		"much more":            {limit: limit, body: stream(strings.Repeat("0123456789", 1e5)), want: 1},
+		"empty stream":         {limit: limit, body: stream(""), empty: true, want: 2},
+		"announced, to limit":  {limit: limit, body: stream("0123456789"), length: limit, want: 2},
+		"announced, one more":  {limit: limit, body: stream("0123456789A"), length: limit + 1, want: 1},
+		"limitless":            {limit: math.MaxInt64, body: stream("0123456789"), want: 2},
+		"GetBody beyond limit": {limit: 1, body: strings.NewReader("0123456789"), want: 2},
+		"GetBody fails":        {body: stream("0123456789"), getBody: func() (io.ReadCloser, error) { return nil, errors.New("gone") }, want: 1},
+		"GetBody returns nil":  {body: stream("0123456789"), getBody: func() (io.ReadCloser, error) { return nil, nil }, want: 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			source, api := new(mint), &picky{accepts: "token-2"}

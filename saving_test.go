@@ -42,8 +42,8 @@ func TestSecondStartMakesNoCall(t *testing.T) {
 	})
 }
 
-// G19: a rotated refresh token is in the Store before anyone gets the access
-// token.
+// G19: a rotated refresh token is in the Store before any caller gets the
+// access token.
 func TestRotatedTokenIsStoredFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &failing{pausePut: time.Second}
@@ -290,8 +290,8 @@ func TestRenewTakesAnotherProcessesToken(t *testing.T) {
 	})
 }
 
-// G18: invalid_grant has the Store read once more: there may be the successor
-// of a refresh token that another process, without a lock, has used.
+// G18: after invalid_grant the Store is read once more: it may hold the
+// successor of a refresh token that another process has used without a lock.
 func TestInvalidGrantReadsTheStoreAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := new(failing)
@@ -539,8 +539,8 @@ func TestSharedStoreOutOfOrder(t *testing.T) {
 	}
 }
 
-// Who has no token because the Store cannot be read is told so, and not only
-// to log in again.
+// A caller that gets no token because the Store cannot be read is told so, and
+// not only to log in again.
 func TestColdStartWithABrokenStore(t *testing.T) {
 	s := new(failing)
 	s.get.Store(true)
@@ -551,9 +551,9 @@ func TestColdStartWithABrokenStore(t *testing.T) {
 	}
 }
 
-// A lock that another process does not give back is waited for as long as
-// RefreshTimeout. Then a token that can simply be asked for is; a rotating
-// refresh token is not risked, and the error says why.
+// A refresh waits for RefreshTimeout for a lock that another process does not
+// release. Then client credentials are used without it; a rotating refresh
+// token is not risked, and the error says why.
 func TestLockThatIsNotGivenBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := new(bearer.MemoryStore)
@@ -645,7 +645,7 @@ func TestRotationOfARejectedToken(t *testing.T) {
 	})
 }
 
-// refreshing is a Refresher without a Token of its own.
+// refreshing is a Refresher without a Token method.
 type refreshing func(prev *bearer.Token) (*bearer.Token, error)
 
 func (r refreshing) Refresh(_ context.Context, prev *bearer.Token) (*bearer.Token, error) {

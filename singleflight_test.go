@@ -21,8 +21,8 @@ var breakOffs = map[string]func(){
 
 var breakOffWords = map[string]string{"panic": "panicked: boom", "goexit": "runtime.Goexit"}
 
-// G13, C4, C5: a Source that panics or calls runtime.Goexit is an error for all
-// who wait, is told like any failure, and the next call works.
+// G13: a Source that panics or calls runtime.Goexit is an error for all waiters
+// and is told like any failure, and the next call works.
 func TestSourceThatBreaksOff(t *testing.T) {
 	for name, breakOff := range breakOffs {
 		t.Run(name, func(t *testing.T) {
@@ -67,9 +67,9 @@ func TestSourceThatBreaksOff(t *testing.T) {
 	}
 }
 
-// G13, G9: a Source that panics behind a valid token is asked again in good
-// time.
-func TestSourceThatBreaksOffBehind(t *testing.T) {
+// G9, G13: a Source that panics in a background refresh is asked again well
+// before the token expires.
+func TestSourceThatBreaksOffInTheBackground(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		calls := 0
 		c := &bearer.Cache{Source: bearer.SourceFunc(func(context.Context) (*bearer.Token, error) {
@@ -120,8 +120,8 @@ func (s *brokenStore) Lock(ctx context.Context, key string) (func() error, error
 	return func() error { err := unlock(); s.when("unlock"); return err }, err
 }
 
-// G13: neither does a Store that breaks off leave a lock behind, wherever it
-// does so.
+// G13: a Store that breaks off leaves no lock held, whichever operation it breaks
+// off in.
 func TestStoreThatBreaksOff(t *testing.T) {
 	for name, breakOff := range breakOffs {
 		for _, op := range []string{"get", "put", "lock", "unlock"} {
@@ -169,8 +169,8 @@ func TestHookThatBreaksOff(t *testing.T) {
 	}
 }
 
-// G13: a Source that ignores its context keeps nobody for longer than
-// RefreshTimeout and a tenth, nor those who come later; its late token is used.
+// G13: a Source that ignores its context keeps callers, also later ones, for at
+// most RefreshTimeout and a tenth; its late token is used.
 func TestSourceThatHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var calls atomic.Int64
@@ -196,8 +196,8 @@ func TestSourceThatHangs(t *testing.T) {
 	})
 }
 
-// G13: what a hung Source brings late, a token or a failure, does not replace
-// what has been had meanwhile.
+// G13: a token or a failure that a hung Source returns late does not replace
+// what the Cache has obtained meanwhile.
 func TestLateOutcomeOfASourceThatHangs(t *testing.T) {
 	for _, late := range []error{nil, refused(400, "invalid_grant")} {
 		synctest.Test(t, func(t *testing.T) {

@@ -285,7 +285,7 @@ func (x *session) begin(ctx context.Context) error {
 	}
 }
 
-// end gives the right to write back, unless a write hangs.
+// end gives up the right to write, unless a write hangs.
 func (x *session) end() {
 	if x.writer && x.pending == nil {
 		<-x.storage.writing

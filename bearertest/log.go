@@ -26,7 +26,7 @@ type Request struct {
 // Authorization returns the Authorization header, empty if there was none.
 func (r Request) Authorization() string { return r.Header.Get("Authorization") }
 
-// log keeps the newest requests. The mutex of its owner guards it.
+// log keeps the newest requests. Its owner's mutex guards it.
 type log struct{ entries []Request }
 
 func (l *log) add(r Request) {

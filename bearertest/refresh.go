@@ -34,7 +34,7 @@ func refresh(s *Server, q grantRequest) (*tokenAnswer, *oauthError) {
 			old.rotated = time.Now()
 		}
 		// The new one keeps the scope and the audience that the user
-		// granted, whatever this request is for.
+		// granted, not those of this request.
 		answer.RefreshToken = s.state.newRefresh(old.Grantee, old.family, q.cfg.RefreshLifetime)
 	}
 	return answer, nil

@@ -32,7 +32,7 @@ func (a *answer) refusal() *Error {
 	}
 	e := a.error("")
 	e.Code = code
-	if !oauthcode.Permanent(code) && !oauthcode.Transient(code) { // those are shown whatever the secret is
+	if !oauthcode.Permanent(code) && !oauthcode.Transient(code) { // those are shown in any case
 		e.Code = a.quote(code, maxCode)
 	}
 	description, _ := m.text("error_description")

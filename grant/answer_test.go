@@ -217,7 +217,7 @@ func TestAnswersInOtherShapes(t *testing.T) {
 	wantText(t, err, "no JSON object")
 }
 
-// Whatever the body: a token that can be used, or an error with one prefix.
+// Any body yields a token that can be used, or an error with one prefix.
 func FuzzTokenAnswer(f *testing.F) {
 	for _, body := range []string{good, `{"access_token":"a","expires_in":"1e9","extra":[1,{"a":null}]}`, "access_token=a&expires_in=3",
 		`{"error":"invalid_grant","error_description":"x\u0000y","error_uri":"u"}`, `{"error":{}}`, "", "[", "<html>", `{"a":1,"a":2}`, "\xff{", `{"expires_in":-0.0}`} {

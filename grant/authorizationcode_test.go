@@ -137,8 +137,8 @@ type declared bool
 
 func (d declared) Public() bool { return bool(d) }
 
-// Whatever comes back: a code only with the right state and issuer, else an
-// error on one line.
+// Any callback yields a code only with the right state and issuer, else an error
+// on one line.
 func FuzzCallback(f *testing.F) {
 	for _, seed := range []string{"code=c&state=good-state", "code=c&state=good-state&iss=https://auth.test", "code=c&state=bad", "error=access_denied&state=good-state",
 		"error=x%0Ay&error_description=%1b&state=good-state", "code=c&code=d", "%zz", ""} {

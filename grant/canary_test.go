@@ -135,8 +135,8 @@ func echoed(status int, code string) func(int, *http.Request, url.Values) (*http
 	}
 }
 
-// G15: on no path does a secret get into an error, whatever prints it, nor into
-// what x/oauth2's users find in it.
+// G15: no error shows a secret, however it is printed, nor does the
+// oauth2.RetrieveError in it.
 func TestNoSecretInAnyError(t *testing.T) {
 	for how, failure := range failures {
 		synctest.Test(t, func(t *testing.T) {

@@ -6,10 +6,11 @@ import (
 	"example.com/bearer/internal/oauthcode"
 )
 
-// ErrLoginRequired means that no retry and no new secret can help, only a user who consents:
-// nobody has logged in yet, or the refresh token has been revoked, has expired or was used
-// before. Test for it with [errors.Is]. An [*oauth2.RetrieveError] in it has the code
-// "login_required", unless the server gave one of its own.
+// ErrLoginRequired means that no retry and no new secret can help, only a user
+// who consents: there was no login yet, or the refresh token has been revoked,
+// has expired or was used before. Test for it with [errors.Is]. An
+// [*oauth2.RetrieveError] in it has the code "login_required", unless the server
+// named its own.
 var ErrLoginRequired = oauthcode.ErrLoginRequired
 
 var (

@@ -49,7 +49,7 @@ type DevicePrompt struct {
 
 const (
 	deviceInterval = 5 * time.Second  // RFC 8628 section 3.2
-	slowDown       = 5 * time.Second  // added for good each time (section 3.5)
+	slowDown       = 5 * time.Second  // added each time, to all later pauses (section 3.5)
 	longestPause   = 60 * time.Second // during an outage: the user is waiting
 	deviceLifetime = 30 * time.Minute // if the server does not say
 )

@@ -49,7 +49,7 @@ func TestDeviceWaitsAtTheServersPace(t *testing.T) {
 	})
 }
 
-// RFC 8628 section 3.5: slow_down adds five seconds, for good.
+// RFC 8628 section 3.5: slow_down adds five seconds to all later pauses.
 func TestDeviceSlowsDown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv, d, prompt := device(t, bearertest.Config{})
@@ -169,7 +169,7 @@ func TestDeviceEnds(t *testing.T) {
 }
 
 // RFC 8628 section 3.5: an error other than authorization_pending and
-// slow_down ends the wait, whatever its status; so does an answer that only
+// slow_down ends the wait, with any status; so does an answer that only
 // another configuration can change.
 func TestDeviceWaitEndsAtAFinalError(t *testing.T) {
 	for _, row := range []struct {

@@ -98,7 +98,7 @@ func TestDiscoverFindsAliases(t *testing.T) {
 	}
 }
 
-// Whoever reads the error sees where the metadata is and what in it is wrong.
+// The error says where the metadata is and what is wrong in it.
 func TestFailedDiscoveryNamesTheMetadata(t *testing.T) {
 	const oauth, oidc = "https://auth.test/.well-known/oauth-authorization-server", "https://auth.test/.well-known/openid-configuration"
 	for _, row := range []struct {

@@ -82,7 +82,7 @@ func isWord(code string) bool {
 }
 
 // Temporary reports whether the same request may succeed later. It is false for
-// an error code that refuses the request for good, unless the status says that
+// an error code that refuses the request permanently, unless the status says that
 // the server failed (5xx), redirects (3xx), or ran out of time or patience
 // (408, 429); and for 404, 405 and 410, since there is no token endpoint at
 // that URL. Other answers without a code are temporary: a bare 403 may be a

@@ -267,7 +267,7 @@ func TestRevoke(t *testing.T) {
 	}
 }
 
-// A client revokes a token of its own, with the secret that it got it with.
+// A client revokes its own token with the secret that it used to obtain it.
 func TestRevokeOfTheClientsOwnToken(t *testing.T) {
 	srv, server := start(t, bearertest.Config{})
 	own := grant.ClientCredentials{Server: server, Auth: grant.Basic{ID: "client", Secret: "secret"}}

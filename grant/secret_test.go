@@ -11,8 +11,7 @@ import (
 	"testing"
 )
 
-// G15: a Secret does not show itself, alone or inside a struct, whatever prints
-// it.
+// G15: no way of printing a Secret shows it, alone or inside a struct.
 func TestSecretDoesNotShowItself(t *testing.T) {
 	const canary = "canary"
 	shown := func(how, text string) {

@@ -161,8 +161,8 @@ func (j jar) open(bound, value string) (pending, error) {
 	return pending{Expires: time.Unix(seconds, 0), Verifier: line[1], ReturnTo: line[2]}, err
 }
 
-// aead returns AES-256-GCM with a key that is derived for these cookies only,
-// whatever else the caller uses the Key for. Random nonces are safe for 2^32
+// aead returns AES-256-GCM with a key that is derived for these cookies only: the
+// caller may use the Key elsewhere. Random nonces are safe for 2^32
 // logins with one key.
 func (j jar) aead() (cipher.AEAD, error) {
 	key, err := hkdf.Key(sha256.New, []byte(j.key), nil, "example.com/bearer/login cookie 1", 32)

@@ -332,7 +332,7 @@ func TestHandlerEchoesNothing(t *testing.T) {
 	}
 }
 
-// Whatever fails, no error, page or printed Handler contains a secret.
+// No error, page or printed Handler contains a secret.
 func TestHandlerShowsNoSecret(t *testing.T) {
 	for name, fault := range map[string]bearertest.Fault{
 		"refused": {Status: 400, Body: `{"error":"invalid_grant"}`},

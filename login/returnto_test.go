@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// A login ends on this site, whatever link began it.
+// A login ends on this site, also if a foreign link began it.
 func TestLocal(t *testing.T) {
 	for path, want := range map[string]string{
 		"/":                                    "/",
