@@ -61,8 +61,9 @@ func need(t *testing.T) *server {
 }
 
 var (
-	process *exec.Cmd  // nil until it is started
-	output  safeBuffer // what it wrote
+	process *exec.Cmd             // nil until it is started
+	output  safeBuffer            // what it wrote
+	copied  = make(chan struct{}) // closed when output has all of its stdout
 )
 
 var startServer = sync.OnceValues(func() (*server, error) {
@@ -101,7 +102,10 @@ var startServer = sync.OnceValues(func() (*server, error) {
 		return nil, fmt.Errorf("it ended before it said where it listens: %w", cmd.Wait())
 	}
 	process = cmd
-	go io.Copy(&output, lines) // ends with the process
+	go func() { // ends with the process
+		defer close(copied)
+		io.Copy(&output, lines)
+	}()
 	if err := json.Unmarshal(line, s); err != nil {
 		return nil, err
 	}
@@ -113,6 +117,7 @@ func stopServer(failed bool) {
 		return
 	}
 	_ = process.Process.Kill()
+	<-copied // Wait closes the pipe
 	_ = process.Wait()
 	if failed {
 		fmt.Fprintf(os.Stderr, "server.mjs wrote:\n%s", output.String())

@@ -95,7 +95,7 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		return
 	}
 	if len(query["state"]) != 1 || subtle.ConstantTimeCompare([]byte(query.Get("state")), []byte(r.state)) != 1 {
-		strangerPage.show(w)
+		show(w, strangerPage)
 		return
 	}
 	v := &visit{query: query, page: make(chan page, 1), shown: make(chan struct{})}
@@ -103,18 +103,23 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	case r.visits <- v:
 		defer close(v.shown)
 	case <-r.over:
-		answeredPage.show(w)
+		show(w, answeredPage)
 		return
 	case <-req.Context().Done():
 		return
 	}
 	select {
 	case p := <-v.page:
-		p.show(w)
-		// Out of our hands before stop closes the connection.
-		http.NewResponseController(w).Flush()
+		show(w, p)
 	case <-req.Context().Done(): // the browser has left, or stop was called
 	}
+}
+
+// show answers with p, which is out of our hands when it returns: stop may close
+// the connection at any time.
+func show(w http.ResponseWriter, p page) {
+	p.show(w)
+	http.NewResponseController(w).Flush()
 }
 
 // refused answers a callback with an error and without a state. RFC 6749
@@ -125,8 +130,7 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 // The page comes before the word to the user, who may act on it at once: the
 // login can be over, and stop called, as soon as it is out.
 func (r *receiver) refused(w http.ResponseWriter, err error) {
-	statelessPage(err).show(w)
-	http.NewResponseController(w).Flush()
+	show(w, statelessPage(err))
 	select {
 	case r.refusals <- err:
 	default: // an earlier one says the same

@@ -20,6 +20,29 @@ func TestReceiverFlushesThePage(t *testing.T) {
 	}
 }
 
+// A refusal is told when its page is on its way: the user may end the login at
+// once.
+func TestReceiverShowsARefusalBeforeItIsTold(t *testing.T) {
+	r := newReceiver("/callback", "state")
+	w := &flushing{ResponseRecorder: httptest.NewRecorder(), told: func() bool { return len(r.refusals) > 0 }}
+	r.ServeHTTP(w, httptest.NewRequest("GET", "/callback?error=access_denied", nil))
+	if !w.Flushed || w.late || len(r.refusals) != 1 {
+		t.Errorf("got the page flushed: %v, after it was told: %v, refusals: %d; want true, false, 1", w.Flushed, w.late, len(r.refusals))
+	}
+}
+
+// A flushing notes whether something was told before the page was flushed.
+type flushing struct {
+	*httptest.ResponseRecorder
+	told func() bool
+	late bool
+}
+
+func (w *flushing) Flush() {
+	w.late = w.told()
+	w.ResponseRecorder.Flush()
+}
+
 // stop waits for what it ends.
 func TestReceiverStopWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -6,8 +6,8 @@ import (
 	"io"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
-	"time"
 
 	"example.com/bearer/bearertest"
 	"example.com/bearer/cmd/bearer/internal/credential"
@@ -124,7 +124,7 @@ func TestLoginByDeviceShowsThePageWithTheCode(t *testing.T) {
 		// Ends the login when the user has been told.
 		cancelled := writerFunc(func(p []byte) {
 			if strings.Contains(string(p), "enter the code ") {
-				time.AfterFunc(10*time.Millisecond, cancel)
+				cancel() // only Wait heeds it
 			}
 		})
 		var errs strings.Builder
@@ -160,6 +160,7 @@ func TestLoginShowsARefusalWithoutAState(t *testing.T) {
 	go func() { // ends when errs is closed, after the command has ended
 		var all strings.Builder
 		pages := 0
+		var browser sync.WaitGroup
 		for lines := bufio.NewScanner(r); lines.Scan(); {
 			line := lines.Text()
 			all.WriteString(line + "\n")
@@ -167,7 +168,7 @@ func TestLoginShowsARefusalWithoutAState(t *testing.T) {
 				continue
 			}
 			if pages++; pages > 1 {
-				go browse(t, line) // after all
+				browser.Go(func() { browse(t, line) }) // after all
 				continue
 			}
 			page, err := url.Parse(line)
@@ -175,8 +176,9 @@ func TestLoginShowsARefusalWithoutAState(t *testing.T) {
 				t.Error(err)
 				continue
 			}
-			go browse(t, page.Query().Get("redirect_uri")+"?error=access_denied")
+			browser.Go(func() { browse(t, page.Query().Get("redirect_uri")+"?error=access_denied") })
 		}
+		browser.Wait() // before the server and the test end
 		said <- all.String()
 	}()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/zalando/go-keyring"
@@ -86,13 +87,15 @@ func (w *world) login(args ...string) (status int, stdout, stderr string) {
 	said := make(chan string)
 	go func() { // ends when errs is closed, after the command has ended
 		var all strings.Builder
+		var browser sync.WaitGroup
 		lines := bufio.NewScanner(r)
 		for lines.Scan() {
 			all.WriteString(lines.Text() + "\n")
-			if strings.HasPrefix(lines.Text(), "http") {
-				go browse(w.T, lines.Text())
+			if page := lines.Text(); strings.HasPrefix(page, "http") {
+				browser.Go(func() { browse(w.T, page) })
 			}
 		}
+		browser.Wait() // before the server and the test end
 		said <- all.String()
 	}()
 	ctx, cancel := context.WithTimeout(w.Context(), patience)
