@@ -41,7 +41,7 @@ type storage struct {
 
 	mu    sync.Mutex // guards what follows
 	seen  sighting
-	tried []sighting // by writes that failed since seen was written: each may have come about all the same
+	tried []sighting // by writes that failed since seen was, in their order: each may have come about all the same
 
 	// Reads and writes are numbered in the order in which they begin and end,
 	// respectively. latest is the number of the one that seen is from: a Get
@@ -162,6 +162,8 @@ func (s *storage) load(ctx context.Context, note func(find)) error {
 	if news {
 		s.changes++
 		s.tried = nil // it was overwritten, and explains nothing that comes after
+	} else if i := slices.Index(s.tried, now); i >= 0 {
+		s.tried = s.tried[i+1:] // likewise
 	}
 	note(find{token: t, news: news, first: !before.known, gone: news && before.held && !now.held})
 	return nil
@@ -336,10 +338,8 @@ func (x *session) delete(ctx context.Context) error {
 // may hold even if it fails.
 func (x *session) attempt(then sighting, do func() error) error {
 	x.mu.Lock()
-	if !slices.Contains(x.tried, then) {
-		x.tried = append(x.tried, then)
-		x.tried = x.tried[max(0, len(x.tried)-mostTried):]
-	}
+	x.tried = append(slices.DeleteFunc(x.tried, func(s sighting) bool { return s == then }), then)
+	x.tried = x.tried[max(0, len(x.tried)-mostTried):]
 	x.putting = true
 	x.mu.Unlock()
 	err := errGoexit

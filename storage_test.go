@@ -114,26 +114,39 @@ func TestStorageTellsNews(t *testing.T) {
 	check("deleted by itself", "", false, false, false)
 }
 
-// G23: what this storage failed to write explains what the Store holds only
-// until another process has written there. A logout after that is one.
+// G23: a write of this storage that failed explains what the Store holds only
+// until another write has come about there. A logout after that is one.
 func TestFailedWriteDoesNotExplainALaterLogout(t *testing.T) {
-	store := new(scripted)
-	mine, _ := newStorage(store)
-	theirs, _ := newStorage(&store.MemoryStore)
-	store.delete = func() error { return errTest }
-	x, _ := mine.open(t.Context())
-	_ = x.begin(t.Context())
-	if err := x.delete(t.Context()); err != errTest {
-		t.Fatalf("delete: got %v, want the Store's error", err)
-	}
-	x.close()
-	_ = put(t, theirs, "theirs", true)
-	if got, f := load(t, mine); got != "theirs" || !f.news {
-		t.Errorf("a login elsewhere: got %q, news %v, want theirs as news", got, f.news)
-	}
-	_ = theirs.store.Delete(t.Context(), "k")
-	if _, f := load(t, mine); !f.gone {
-		t.Error("a logout elsewhere: got a Store that is not known to have been emptied")
+	for _, row := range []struct {
+		name  string
+		login func(mine, theirs *storage, store *scripted)
+		want  string
+		news  bool
+	}{
+		{"another process logs in", func(_, theirs *storage, _ *scripted) { _ = put(t, theirs, "theirs", true) }, "theirs", true},
+		{"our own login fails, but is stored", func(mine, _ *storage, store *scripted) {
+			store.late = errTest
+			_ = put(t, mine, "mine", true)
+		}, "mine", false},
+	} {
+		store := new(scripted)
+		mine, _ := newStorage(store)
+		theirs, _ := newStorage(&store.MemoryStore)
+		store.delete = func() error { return errTest }
+		x, _ := mine.open(t.Context())
+		_ = x.begin(t.Context())
+		if err := x.delete(t.Context()); err != errTest {
+			t.Fatalf("delete: got %v, want the Store's error", err)
+		}
+		x.close()
+		row.login(mine, theirs, store)
+		if got, f := load(t, mine); got != row.want || f.news != row.news {
+			t.Errorf("%s: got %q, news %v, want %s, %v", row.name, got, f.news, row.want, row.news)
+		}
+		_ = store.MemoryStore.Delete(t.Context(), "k")
+		if _, f := load(t, mine); !f.gone {
+			t.Errorf("%s: after a logout elsewhere, got a Store that is not known to have been emptied", row.name)
+		}
 	}
 }
 
@@ -235,6 +248,7 @@ type scripted struct {
 	lock   func(ctx context.Context) (func() error, error)
 	get    func() error
 	put    func() error
+	late   error // of a Put that stores
 	delete func() error
 }
 
@@ -260,7 +274,10 @@ func (s *scripted) Put(ctx context.Context, key string, data []byte) error {
 			return err
 		}
 	}
-	return s.MemoryStore.Put(ctx, key, data)
+	if err := s.MemoryStore.Put(ctx, key, data); err != nil {
+		return err
+	}
+	return s.late
 }
 
 func (s *scripted) Delete(ctx context.Context, key string) error {
