@@ -105,7 +105,7 @@ func (p *process) checkReturned(c *caller, t *bearer.Token, err error) {
 	case p.newest != nil && p.newest != i && p.newSeq < c.seq && v.news < p.newSince && i.seq < p.newSince && !v.setting && p.newAt.After(p.slowUntil):
 		p.broken("G19: %s.%s returns %v after %v, though the Store holds nothing new", p.name, c.what, i, p.newest)
 	}
-	if p.newest != i && (p.newest == nil || p.newSeq < c.seq || i.seq > p.newest.seq && !p.newest.login) {
+	if p.newest != i && (p.newSeq < c.seq || p.newest != nil && i.seq > p.newest.seq && !p.newest.login) {
 		p.newest, p.newSince, p.newSeq, p.newAt = i, max(i.seq, v.news), p.tick(), time.Now()
 	}
 	if p.writing == 0 && p.disturbed.Before(time.Now()) && !i.expiry.IsZero() {
@@ -113,12 +113,18 @@ func (p *process) checkReturned(c *caller, t *bearer.Token, err error) {
 	}
 }
 
+// changes says that a call begins that changes the token. The caller holds mu.
+func (p *process) changes() {
+	p.overlap = p.writing > 0
+	p.writing++
+	p.disturb()
+}
+
 // change is a call of what changes the token. before and after are called with
 // mu held, the latter with the error that f returns.
 func (p *process) change(what string, patience time.Duration, f func(context.Context) error, after func(*caller, error)) {
 	p.mu.Lock()
-	p.writing++
-	p.disturb()
+	p.changes()
 	p.mu.Unlock()
 	p.call(what, patience, func(ctx context.Context, c *caller) {
 		c.writes = true
@@ -149,6 +155,9 @@ func (p *process) set(i *issue, patience time.Duration) {
 		p.forsaken = false
 		p.settle()
 		p.newest, p.newSince, p.newSeq, p.newAt = i, c.seq, p.tick(), time.Now()
+		if p.overlap {
+			p.newest = nil // of calls at the same time either may be the last
+		}
 	})
 }
 
@@ -163,8 +172,7 @@ func (p *process) renew(i *issue, patience time.Duration) {
 	}
 	p.clean = false
 	p.renewed = time.Now()
-	p.writing++
-	p.disturb()
+	p.changes()
 	p.mu.Unlock()
 	p.call(fmt.Sprintf("Renew(%v)", i), patience, func(ctx context.Context, c *caller) {
 		t, err := p.cache.Renew(ctx, rejected)
@@ -219,7 +227,7 @@ func (p *process) delete(patience time.Duration) {
 	p.strayed = true // what a refresh under way brings is dropped
 	p.mu.Unlock()
 	p.change("Delete", patience, p.cache.Delete, func(c *caller, err error) {
-		p.forsaken, p.newest = true, nil
+		p.forsaken, p.newest, p.newSeq = true, nil, p.tick()
 		if err != nil {
 			return
 		}

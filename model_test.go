@@ -172,9 +172,10 @@ type process struct {
 	clean    bool      // no renewal is without an Accepted
 	renewed  time.Time // when Renew was called last
 	writing  int       // calls of Set, Delete and Renew that are under way
-	newest   *issue    // the one that it returned or was given last
+	overlap  bool      // the last of them began while another was under way
+	newest   *issue    // the one that it returned or was given last; nil: not known
 	newSince int       // what it sees from then on may replace newest
-	newSeq   int       // when newest was returned
+	newSeq   int       // when newest became so
 	newAt    time.Time
 	// certain is valid, and remains the token or is replaced only by one that
 	// lives longer.
