@@ -63,6 +63,9 @@ func (f *faults) add(p place, path, text, plain string) {
 	f.findings = append(f.findings, finding{p, path, text, plain})
 }
 
+// full reports whether there are so many findings that more are not looked for.
+func (f *faults) full() bool { return len(f.findings) > 10*maxFaults }
+
 // err returns all findings as one error, nil if there are none. A value that
 // was merged into several clients is at fault once.
 func (f *faults) err() error {

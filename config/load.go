@@ -22,8 +22,9 @@ type Loader struct {
 	Dir string
 
 	// Confined is for a file that was found rather than named, such as one of
-	// a repository that somebody else wrote: commands, environment variables
-	// and paths outside its folder are faults.
+	// a repository that somebody else wrote: commands, environment variables,
+	// paths outside its folder, and the Sources and Stores of the program are
+	// faults, since such a file also says which hosts get the tokens.
 	Confined bool
 
 	// Base sends all requests: to APIs, to which it is the Base of the
@@ -126,8 +127,12 @@ func (l *Loader) open(data []byte, name, dir string) (*Set, error) {
 		k.clients[name] = c
 	}
 	for _, name := range sorted(k.clients) {
+		if k.full() {
+			break
+		}
 		k.check(k.clients[name])
 	}
+	k.breakers()
 	if err := d.err(); err != nil {
 		return nil, err
 	}
