@@ -284,7 +284,15 @@ func (d *decoder) dictionary(n *yaml.Node, v reflect.Value, path string, f field
 	}
 	m := reflect.MakeMap(v.Type())
 	element := v.Type().Elem()
+	most := maxKeys
+	if element.Kind() == reflect.Pointer {
+		most = maxNames
+	}
 	for _, p := range d.pairs(n, path, depth) {
+		if m.Len() == most {
+			d.add(place{p.key.Line, p.key.Column}, path, fmt.Sprintf("there are more than %d; use several files", most), "")
+			break
+		}
 		name, at := p.key.Value, place{p.key.Line, p.key.Column}
 		if f.secret {
 			d.secret[p.key.Line] = true

@@ -64,7 +64,7 @@ func (f *faults) add(p place, path, text, plain string) {
 }
 
 // full reports whether there are so many findings that more are not looked for.
-func (f *faults) full() bool { return len(f.findings) > 10*maxFaults }
+func (f *faults) full() bool { return len(f.findings) > 3*maxFaults }
 
 // err returns all findings as one error, nil if there are none. A value that
 // was merged into several clients is at fault once.
