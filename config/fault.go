@@ -3,7 +3,9 @@ package config
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
+	"unicode"
 )
 
 // A Fault is one mistake in a file. It never shows a secret.
@@ -96,4 +98,30 @@ func (f *faults) err() error {
 		e.Faults = append(e.Faults, fault)
 	}
 	return e
+}
+
+// quoted returns a value as a fault shows it.
+func quoted(raw string) string { return strconv.Quote(printable(raw)) }
+
+// printable returns the beginning of text without what a terminal could take
+// for a command or for another line.
+func printable(text string) string {
+	const most = 40
+	text = strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(text, "?"))
+	if runes := []rune(text); len(runes) > most {
+		return string(runes[:most]) + "..."
+	}
+	return text
+}
+
+func join(path, name string) string {
+	if path == "" {
+		return name
+	}
+	return path + "." + name
 }
