@@ -42,6 +42,13 @@ func (k *checker) wrong(c *declared, key, text string) {
 	k.add(at, path, text, "")
 }
 
+// quotes is wrong for a text that quotes the file, and plain is the same for a
+// line that holds a secret.
+func (k *checker) quotes(c *declared, key, text, plain string) {
+	at, path := k.where(c, key)
+	k.add(at, path, text, plain)
+}
+
 // missing adds a fault about a setting that is not there. One whose value is at
 // fault, or that was misspelt, is there; so is one of its other forms.
 func (k *checker) missing(c *declared, key, why string) {
@@ -87,7 +94,7 @@ func (k *checker) alone(c *declared, key string, beside []string) {
 func (k *checker) check(c *declared) {
 	switch {
 	case c.lost:
-		k.wrong(c, "provider", k.notThere(c.own.Provider, "a provider", append(sorted(k.file.Providers), sorted(builtIn)...)))
+		k.nowhere(c, "provider", c.own.Provider, "a provider", append(sorted(k.file.Providers), sorted(builtIn)...))
 		return
 	case c.own.Use != "":
 		k.alone(c, "use", besideUse)
@@ -98,7 +105,7 @@ func (k *checker) check(c *declared) {
 		k.wrong(c, "source", "this file may not use a source of this program until you have approved it")
 	case c.Source != "":
 		if k.loader.Sources[c.Source] == nil {
-			k.wrong(c, "source", k.notThere(c.Source, "a source of this program", sorted(k.loader.Sources)))
+			k.nowhere(c, "source", c.Source, "a source of this program", sorted(k.loader.Sources))
 		}
 	default:
 		if c.own.OAuth2 != nil {
@@ -112,20 +119,24 @@ func (k *checker) check(c *declared) {
 	k.parts(c)
 }
 
-// notThere says that a name leads nowhere, and where it may have been meant to
-// lead.
-func (k *checker) notThere(name, what string, known []string) string {
+// nowhere adds the fault that a name leads nowhere, and where it may have been
+// meant to lead.
+func (k *checker) nowhere(c *declared, key, name, what string, known []string) {
 	const shown = 20 // a longer list helps no one
-	text := fmt.Sprintf("%s is not %s", quoted(name), what)
+	advice, plain := "", ""
 	switch meant := nearest(name, known); {
-	case meant != "":
-		return text + "; did you mean " + meant + "?"
+	case meant != "": // so near to a known name is no secret
+		advice = "; did you mean " + meant + "?"
+		plain = advice
 	case len(known) == 0:
-		return text + "; there is none"
+		advice = "; there is none"
+		plain = advice
 	case len(known) > shown:
-		return text + "; there are " + strings.Join(known[:shown], ", ") + " and others"
+		advice = "; there are " + strings.Join(known[:shown], ", ") + " and others"
+	default:
+		advice = "; there are " + strings.Join(known, ", ")
 	}
-	return text + "; there are " + strings.Join(known, ", ")
+	k.quotes(c, key, fmt.Sprintf("%s is not %s%s", quoted(name), what, advice), "this is not "+what+plain)
 }
 
 func (k *checker) use(c *declared) {
@@ -133,13 +144,13 @@ func (k *checker) use(c *declared) {
 	switch {
 	case other == nil && k.declares(c.own.Use):
 	case other == nil:
-		k.wrong(c, "use", k.notThere(c.own.Use, "a client", sorted(k.clients)))
+		k.nowhere(c, "use", c.own.Use, "a client", sorted(k.clients))
 	case other == c:
 		k.wrong(c, "use", "a client cannot use itself")
 	case other.own.Use == c.name:
-		k.wrong(c, "use", quoted(c.own.Use)+" uses this client in turn; declare the credential in one of them")
+		k.quotes(c, "use", quoted(c.own.Use)+" uses this client in turn; declare the credential in one of them", "these clients use each other; declare the credential in one of them")
 	case other.own.Use != "":
-		k.wrong(c, "use", quoted(c.own.Use)+" uses "+other.own.Use+" itself; write use: "+other.own.Use)
+		k.quotes(c, "use", quoted(c.own.Use)+" uses "+other.own.Use+" itself; write use: "+other.own.Use, "that client uses another one itself; name that one")
 	}
 }
 

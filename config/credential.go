@@ -115,7 +115,7 @@ func (k *checker) assertion(c *declared) {
 	set := c.assertion().set()
 	switch {
 	case c.Chain != "" && (set || c.AssertionJWT != nil):
-		k.wrong(c, "chain", "the token of "+quoted(c.Chain)+" is the assertion, and another one is set too; remove one of them")
+		k.wrong(c, "chain", "the token of the chain is the assertion, and another one is set too; remove one of them")
 	case c.Chain == "" && !set && c.AssertionJWT == nil:
 		k.missing(c, "assertion", ", which grant_type jwt_bearer needs; set it, assertion_file, assertion_command, assertion_jwt or chain")
 	case c.AssertionJWT != nil:
@@ -137,7 +137,7 @@ func (k *checker) assertion(c *declared) {
 func (k *checker) tokens(c *declared) {
 	switch {
 	case c.Chain != "" && c.subjectToken().set():
-		k.wrong(c, "chain", "the token of "+quoted(c.Chain)+" is the subject token, and another one is set too; remove one of them")
+		k.wrong(c, "chain", "the token of the chain is the subject token, and another one is set too; remove one of them")
 	case c.Chain == "" && !c.subjectToken().set():
 		k.missing(c, "subject_token", ", which grant_type token_exchange needs; set it, subject_token_file, subject_token_command or chain")
 	}

@@ -11,7 +11,7 @@ func (k *checker) parts(c *declared) {
 		case c.Store.Name != "" && k.confined:
 			k.wrong(c, "store.name", "this file may not use a store of this program until you have approved it")
 		case c.Store.Name != "" && k.loader.Stores[c.Store.Name] == nil:
-			k.wrong(c, "store.name", k.notThere(c.Store.Name, "a store of this program", sorted(k.loader.Stores)))
+			k.nowhere(c, "store.name", c.Store.Name, "a store of this program", sorted(k.loader.Stores))
 		case c.Store.Name == "" && c.Store.Dir == "" && !k.present(c, "store.dir") && !k.present(c, "store.name"):
 			k.wrong(c, "store", "this does not say where; set dir")
 		}
