@@ -9,6 +9,7 @@ import (
 	"github.com/zalando/go-keyring"
 
 	"example.com/bearer/bearertest"
+	"example.com/bearer/cmd/bearer/internal/home"
 	"example.com/bearer/cmd/bearer/internal/vault"
 )
 
@@ -16,7 +17,7 @@ import (
 // bearer token prints to stdout, and the token's file in the folder.
 func TestNoSecretIsShown(t *testing.T) {
 	w := newWorld(t, bearertest.Config{})
-	home := os.Getenv(vault.FolderVariable)
+	home := os.Getenv(home.Variable)
 	var shown strings.Builder
 	note := func(args ...string) {
 		_, stdout, stderr := exec(t, args...)
@@ -86,13 +87,13 @@ func TestNoSecretIsShown(t *testing.T) {
 			t.Errorf("a secret of %d bytes is shown, after %.80q", len(s), shown.String()[max(0, i-80):i])
 		}
 	}
-	index, err := os.ReadFile(filepath.Join(home, "token-index.json"))
+	file, err := os.ReadFile(filepath.Join(home, "bearer.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, s := range secrets {
-		if strings.Contains(string(index), s) {
-			t.Errorf("a secret of %d bytes is in the index", len(s))
+		if strings.Contains(string(file), s) {
+			t.Errorf("a secret of %d bytes is in the file", len(s))
 		}
 	}
 }

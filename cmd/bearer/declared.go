@@ -2,7 +2,9 @@ package main
 
 import (
 	"errors"
+	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -21,35 +23,61 @@ func addConfig(root *cobra.Command) {
 // names, else BEARER_CONFIG, ./bearer.yaml, or the one in the user's folder. It
 // makes no request.
 func openSet(cmd *cobra.Command) (*config.Set, error) {
+	if err := noSharedSecret(""); err != nil {
+		return nil, err
+	}
+	d, err := openDeclared(cmd)
+	if err != nil {
+		return nil, err
+	}
+	return d.Set, d.secrets.clash()
+}
+
+// A declared is a file that declares clients, open.
+type declared struct {
+	*config.Set
+	file    declaration.File
+	vault   vault.Vault
+	secrets *secrets
+}
+
+// openDeclared is openSet for commands that have no use for a secret.
+func openDeclared(cmd *cobra.Command) (*declared, error) {
 	file, err := findFile(cmd)
 	if err != nil {
 		return nil, err
 	}
-	return openFile(cmd, file)
+	return openFile(file, nil)
 }
 
 func findFile(cmd *cobra.Command) (declaration.File, error) {
-	file, err := declaration.Find(cmd.Flag("config").Value.String())
+	file, err := declaration.Find(configFlag(cmd))
 	if errors.Is(err, declaration.ErrNone) {
-		return file, usagef("%w; make one with bearer init, name one with --config, or begin with bearer login", err)
+		err = usagef("%w; make one with bearer init, name one with --config, or begin with bearer login", err)
 	}
 	return file, err
 }
 
-func openFile(cmd *cobra.Command, file declaration.File) (*config.Set, error) {
+func configFlag(cmd *cobra.Command) string { return cmd.Flag("config").Value.String() }
+
+// openFile opens the clients that a file declares. typed are the secrets that
+// the user has typed, by client.
+func openFile(file declaration.File, typed typedSecrets) (*declared, error) {
 	trusted, err := file.Trusted()
 	if err != nil {
 		return nil, err
 	}
 	v, err := vault.Open()
 	if err != nil {
-		return nil, err
+		return nil, usageError{err}
 	}
+	d := &declared{file: file, vault: v, secrets: newSecrets(file.Path, trusted, typed)}
 	loader := config.Loader{
 		Name: file.Path, Dir: filepath.Dir(file.Path), Confined: !trusted,
-		Stores: stores(v),
+		Stores: stores(v), ClientSecret: d.secrets.of,
 	}
-	return loader.Parse(file.Data)
+	d.Set, err = loader.Parse(file.Data)
+	return d, err
 }
 
 // stores are what a file can name as store.name; a client that declares no
@@ -62,10 +90,40 @@ func stores(v vault.Vault) map[string]func(string, config.Client) (bearer.Store,
 	return all
 }
 
+// has reports whether the file declares a client of that name.
+func (d *declared) has(name string) bool { return slices.Contains(d.Names(), name) }
+
+// lacks is the error for a name that the file does not declare. The user's own
+// file may, which a file in the working directory hides.
+func (d *declared) lacks(name, advice string) error {
+	_, err := d.Cache(name)
+	own, ownErr := declaration.Own()
+	if ownErr == nil && d.file.Path != own {
+		if data, readErr := os.ReadFile(own); readErr == nil && slices.Contains(declaration.Names(data), name) {
+			return usagef("%s: %w; %s has it, so name that one with --config", d.file.Path, err, own)
+		}
+	}
+	return usagef("%s: %w%s", d.file.Path, err, advice)
+}
+
 // oneClient requires one argument, the name of a client.
 func oneClient(cmd *cobra.Command, args []string) error {
 	if len(args) != 1 {
 		return usagef("%s takes one argument, the name of a client: see bearer %[1]s --help", cmd.Name())
 	}
 	return nil
+}
+
+// completeClient completes the first argument with the names of the clients that
+// the file declares. It only reads the file: a key press must run no command and
+// read no secret.
+func completeClient(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	file, err := declaration.Find(configFlag(cmd))
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	return declaration.Names(file.Data), cobra.ShellCompDirectiveNoFileComp
 }

@@ -9,7 +9,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"example.com/bearer/cmd/bearer/internal/credential"
 	"example.com/bearer/config"
 )
 
@@ -55,19 +54,11 @@ func newRoot() *cobra.Command {
 	addConfig(root)
 	// The help lists the commands in the order of use.
 	cobra.EnableCommandSorting = false
-	root.AddCommand(newLogin(), newToken(), newStatus(), newRevoke(), newLogout(), newDemo(), newVersion())
+	root.AddCommand(
+		newInit(), newCheck(), newAllow(), newLogin(), newToken(), newStatus(), newRevoke(), newLogout(),
+		newSchema(), newDemo(), newVersion(), newFileTopic(), newExitStatusTopic(),
+	)
 	return root
-}
-
-// oneProvider requires one argument, the name of a provider.
-func oneProvider(cmd *cobra.Command, args []string) error {
-	if len(args) != 1 {
-		return usagef("%s takes one argument, the name of a provider: see bearer %[1]s --help", cmd.Name())
-	}
-	if err := credential.CheckName(args[0]); err != nil {
-		return usageError{err}
-	}
-	return nil
 }
 
 // noArgs is [cobra.NoArgs] with a usage error. An argument of the root command

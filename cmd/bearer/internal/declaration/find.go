@@ -3,6 +3,7 @@
 package declaration
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -43,11 +44,8 @@ type File struct {
 // the variable names, the one in the working directory, or the user's own. It
 // returns an error that matches [ErrNone] if there is none.
 func Find(flag string) (File, error) {
-	for _, named := range []string{flag, os.Getenv(Variable)} {
-		if named != "" {
-			data, err := read(named)
-			return File{Path: named, Data: data}, err
-		}
+	if named := cmp.Or(flag, os.Getenv(Variable)); named != "" {
+		return Read(named)
 	}
 	own, err := Own()
 	if err != nil {
@@ -70,6 +68,15 @@ func Find(flag string) (File, error) {
 		return f, err
 	}
 	return File{}, fmt.Errorf("%w: there is neither ./%s nor %s", ErrNone, Name, own)
+}
+
+// Target returns the path of the file that the user may have changed by a
+// command: the one that flag or the variable names, else the user's own.
+func Target(flag string) (string, error) {
+	if named := cmp.Or(flag, os.Getenv(Variable)); named != "" {
+		return named, nil
+	}
+	return Own()
 }
 
 // Own returns the path of the user's own file.

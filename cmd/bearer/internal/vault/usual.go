@@ -18,35 +18,35 @@ const choiceKey = "choice" // not the key of a token: those end in a hash
 
 // Get implements [bearer.Store].
 func (u usual) Get(ctx context.Context, key string) ([]byte, error) {
-	s, err := u.chosen(ctx)
+	place, err := u.chosen(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return s.Get(ctx, key)
+	return u.In(place).Get(ctx, key)
 }
 
 // Put implements [bearer.Store]. The first one makes the choice.
 func (u usual) Put(ctx context.Context, key string, data []byte) error {
-	s, err := u.chosen(ctx)
+	place, err := u.chosen(ctx)
 	if errors.Is(err, bearer.ErrNotFound) {
-		s, err = u.choose(ctx)
+		place, err = u.choose(ctx)
 	}
 	if err != nil {
 		return err
 	}
-	return s.Put(ctx, key, data)
+	return u.In(place).Put(ctx, key, data)
 }
 
 // Delete implements [bearer.Store].
 func (u usual) Delete(ctx context.Context, key string) error {
-	s, err := u.chosen(ctx)
+	place, err := u.chosen(ctx)
 	if errors.Is(err, bearer.ErrNotFound) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	return s.Delete(ctx, key)
+	return u.In(place).Delete(ctx, key)
 }
 
 // Lock implements [bearer.Locker]. The locks of both stores are the folder's.
@@ -54,33 +54,30 @@ func (u usual) Lock(ctx context.Context, key string) (unlock func() error, err e
 	return u.files().Lock(ctx, key)
 }
 
-// chosen returns the store that was chosen, or [bearer.ErrNotFound] if nothing
+// chosen returns the place that was chosen, or [bearer.ErrNotFound] if nothing
 // has been stored yet.
-func (u usual) chosen(ctx context.Context) (Store, error) {
+func (u usual) chosen(ctx context.Context) (place string, err error) {
 	data, err := u.files().Get(ctx, choiceKey)
 	if err != nil {
-		return nil, err
+		return "", err
 	}
-	switch place := strings.TrimSpace(string(data)); place {
-	case Keyring, Dir:
-		return u.In(place), nil
+	place = strings.TrimSpace(string(data))
+	if place != Keyring && place != Dir {
+		return "", fmt.Errorf("the folder %s does not say where its tokens are: set %s to %s or %s", u.folder, Variable, Keyring, Dir)
 	}
-	return nil, fmt.Errorf("the folder %s does not say where its tokens are: set %s to %s or %s", u.folder, Variable, Keyring, Dir)
+	return place, nil
 }
 
 // choose makes the choice, unless another process has.
-func (u usual) choose(ctx context.Context) (s Store, err error) {
+func (u usual) choose(ctx context.Context) (place string, err error) {
 	unlock, err := u.files().Lock(ctx, choiceKey)
 	if err != nil {
-		return nil, err
+		return "", err
 	}
 	defer func() { err = errors.Join(err, unlock()) }()
-	if s, err := u.chosen(ctx); !errors.Is(err, bearer.ErrNotFound) {
-		return s, err
+	if place, err = u.chosen(ctx); !errors.Is(err, bearer.ErrNotFound) {
+		return place, err
 	}
-	place := Probe(ctx)
-	if err := u.files().Put(ctx, choiceKey, []byte(place+"\n")); err != nil {
-		return nil, err
-	}
-	return u.In(place), nil
+	place = Probe(ctx)
+	return place, u.files().Put(ctx, choiceKey, []byte(place+"\n"))
 }
