@@ -26,9 +26,9 @@ func newCheck() *cobra.Command {
 		Long: `Say what is wrong with the file that declares the clients. Its faults go to stderr,
 one a line, and the exit status is 1.
 
-With --live each credential gets a token: an application's is requested anew; a
-user's is the stored one, refreshed if it has expired, since a refresh could end
-the token that another program holds. Tokens are stored as usual, and not shown.`,
+With --live each credential gets a token. An application's is requested anew, and
+not kept. A user's is the stored one, refreshed if it has expired: a refresh before
+could end the token that another program holds. Why one failed goes to stderr.`,
 		Example: `  bearer check
   bearer check --live
   bearer check --live --json --config other.yaml`,
@@ -62,7 +62,6 @@ type trial struct {
 	Seconds float64   `json:"seconds,omitempty"`
 	Expiry  time.Time `json:"expiry,omitzero"`
 	Error   string    `json:"error,omitempty"`
-	err     error
 }
 
 func (f checkFlags) run(cmd *cobra.Command) error {
@@ -98,6 +97,11 @@ func (f checkFlags) run(cmd *cobra.Command) error {
 	if err := f.print(cmd.OutOrStdout(), r); err != nil {
 		return err
 	}
+	for _, t := range r.Clients {
+		if t.Error != "" {
+			fmt.Fprintf(cmd.ErrOrStderr(), "bearer: %s: %s\n", printable(t.Name), t.Error)
+		}
+	}
 	return verdict(r.Clients)
 }
 
@@ -126,24 +130,23 @@ func (d *declared) try(ctx context.Context, clients []trial) {
 
 func (d *declared) tryOne(ctx context.Context, cache *bearer.Cache, t *trial) {
 	c, _ := d.Declaration(t.Name) // it is declared
-	get := func() (*bearer.Token, error) { return cache.Renew(ctx, nil) }
-	if usersToken(c) {
-		cache.RefreshBefore = -1 // as for bearer token
-		get = func() (*bearer.Token, error) { return cache.Token(ctx) }
+	if !usersToken(c) {
+		cache = &bearer.Cache{Source: cache.Source}
 	}
+	cache.RefreshBefore = -1 // see session.current
+	cache.RetryFor = -1      // tell at once what is wrong
 	start := time.Now()
-	token, err := get()
+	token, err := cache.Token(ctx)
 	t.Seconds = time.Since(start).Round(time.Millisecond).Seconds()
 	err = errors.Join(err, flush(ctx, cache))
 	switch {
 	case err == nil:
 		t.Result, t.Expiry = "ok", token.Expiry.UTC().Truncate(time.Second)
 	case errors.Is(err, bearer.ErrLoginRequired):
-		t.Result = "login_required"
+		t.Result, t.Error = "login_required", explain(fmt.Errorf("%w: run bearer login %s", err, t.Name))
 	default:
 		t.Result, t.Error = "failed", explain(err)
 	}
-	t.err = err
 }
 
 // verdict returns the exit status for what was tried: a failure counts more than
@@ -179,19 +182,9 @@ func (f checkFlags) print(w io.Writer, r report) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "NAME\tTOKEN\tTOOK\tEXPIRES")
 	for _, t := range r.Clients {
-		fmt.Fprintln(table, strings.Join([]string{printable(t.Name), t.token(), fmt.Sprintf("%.3fs", t.Seconds), t.expires()}, "\t"))
+		fmt.Fprintf(table, "%s\t%s\t%.3fs\t%s\n", printable(t.Name), strings.ReplaceAll(t.Result, "_", " "), t.Seconds, t.expires())
 	}
 	return table.Flush()
-}
-
-func (t trial) token() string {
-	switch t.Result {
-	case "ok":
-		return "ok"
-	case "login_required":
-		return "bearer login " + printable(t.Name)
-	}
-	return "failed: " + t.Error
 }
 
 func (t trial) expires() string {

@@ -92,6 +92,7 @@ func (s *session) change(file declaration.File, before *declared) error {
 
 // open opens the file with the settings of the command line.
 func (s *session) open(file declaration.File) error {
+	s.setup.sort()
 	data, err := file.Declare(s.name, s.setup.settings, s.setup.anew)
 	if err != nil {
 		return err

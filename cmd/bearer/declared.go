@@ -2,9 +2,11 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -17,6 +19,7 @@ import (
 // addConfig adds the flag that names the file which declares the clients.
 func addConfig(root *cobra.Command) {
 	root.PersistentFlags().String("config", "", "the `FILE` that declares the clients (default: ./bearer.yaml, else the one in your own folder)")
+	_ = root.MarkPersistentFlagFilename("config", "yaml", "yml", "json") // fails without the flag
 }
 
 // openSet opens the clients that the file declares: the file that --config
@@ -93,17 +96,25 @@ func stores(v vault.Vault) map[string]func(string, config.Client) (bearer.Store,
 // has reports whether the file declares a client of that name.
 func (d *declared) has(name string) bool { return slices.Contains(d.Names(), name) }
 
-// lacks is the error for a name that the file does not declare. The user's own
-// file may, which a file in the working directory hides.
+// lacks is the error for a name that the file does not declare, with advice. The
+// user's own file may, which a file in the working directory hides.
 func (d *declared) lacks(name, advice string) error {
 	_, err := d.Cache(name)
+	if err == nil {
+		return nil
+	}
 	own, ownErr := declaration.Own()
 	if ownErr == nil && d.file.Path != own {
 		if data, readErr := os.ReadFile(own); readErr == nil && slices.Contains(declaration.Names(data), name) {
 			return usagef("%s: %w; %s has it, so name that one with --config", d.file.Path, err, own)
 		}
 	}
-	return usagef("%s: %w%s", d.file.Path, err, advice)
+	text := fmt.Sprintf("%s: %s", d.file.Path, err)
+	if advice != "" {
+		text = strings.TrimSuffix(text, ".") + "; " + advice
+		text = strings.Replace(text, "?;", "? Or", 1)
+	}
+	return usageError{errors.New(text)}
 }
 
 // oneClient requires one argument, the name of a client.

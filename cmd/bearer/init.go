@@ -63,18 +63,42 @@ var starterTemplate = template.Must(template.New("").Parse(starterText))
 
 // starter returns the file for a provider.
 func starter(provider string) (string, error) {
-	what := struct{ Name, Variable, Provider, Issuer string }{Name: provider, Provider: provider}
-	if !slices.Contains(config.Providers(), provider) {
-		u, err := url.Parse(provider)
-		if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil {
-			return "", usagef("%q is neither one of %s nor the URL of an issuer, such as https://auth.example.com", provider, strings.Join(config.Providers(), ", "))
-		}
-		what.Name, what.Provider, what.Issuer = nameOf(u), "", u.String()
+	what, err := describe(provider)
+	if err != nil {
+		return "", err
 	}
 	what.Variable = secretVariable(what.Name)
 	var text strings.Builder
-	err := starterTemplate.Execute(&text, what)
+	err = starterTemplate.Execute(&text, what)
 	return text.String(), err
+}
+
+// A description is what the template says of a server.
+type description struct {
+	Name, Variable         string
+	Issuer                 string
+	Provider, Scopes, Host string // of a known provider
+	Login                  bool
+}
+
+func describe(provider string) (description, error) {
+	if !slices.Contains(config.Providers(), provider) {
+		u, err := url.Parse(provider)
+		if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil {
+			return description{}, usagef("%q is neither one of %s nor the URL of an issuer, such as https://auth.example.com", provider, strings.Join(config.Providers(), ", "))
+		}
+		return description{Name: nameOf(u), Issuer: u.String()}, nil
+	}
+	// What is known of a provider is what a client without settings has.
+	set, err := config.Parse(fmt.Appendf(nil, "clients: {x: {provider: %s, client_id: x, client_secret: x}}", provider))
+	if err != nil {
+		return description{}, err
+	}
+	c, err := set.Declaration("x")
+	return description{
+		Name: provider, Provider: provider,
+		Scopes: strings.Join(c.Scopes, ", "), Host: c.Hosts[0], Login: usersToken(c),
+	}, err
 }
 
 // nameOf returns a client's name for an issuer: example for auth.example.com.

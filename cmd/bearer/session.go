@@ -43,6 +43,8 @@ func openSession(cmd *cobra.Command, name string) (*session, error) {
 		// The command line declares the client in a new file.
 	case err != nil:
 		return nil, err
+	case len(declaration.Names(file.Data)) == 0 && !file.Found && s.setup.canDeclare(name):
+		// Or the first one in a file that has none.
 	default:
 		if s.declared, err = openFile(file, s.setup.typed); err != nil {
 			return nil, err
@@ -63,9 +65,9 @@ func openSession(cmd *cobra.Command, name string) (*session, error) {
 
 // unknown is the error for a client of which only the name is known.
 func (s *session) unknown() error {
-	const advice = "; to declare it, give --issuer, or --token-url, or --provider"
+	const advice = "to declare it, give --issuer, or --token-url, or --provider"
 	if s.declared == nil {
-		return usagef("%s is not declared%s", s.name, advice)
+		return usagef("%s is not declared; %s", s.name, advice)
 	}
 	return s.lacks(s.name, advice)
 }

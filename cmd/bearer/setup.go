@@ -101,7 +101,11 @@ func readSetup(cmd *cobra.Command, name string) (setup, error) {
 		if err != nil {
 			return s, err
 		}
-		s.set("scopes", strings.Fields(strings.Join(scopes, " ")))
+		if list := strings.Fields(strings.Join(scopes, " ")); len(list) > 0 {
+			s.set("scopes", list)
+		} else {
+			s.set("scopes", "")
+		}
 	}
 	for _, key := range []string{"audience", "redirect_url", "base_url"} {
 		if value, ok := s.given(strings.ReplaceAll(key, "_", "-")); ok {
@@ -163,6 +167,18 @@ func (s *setup) set(key string, value any) {
 		value = nil
 	}
 	s.settings = append(s.settings, declaration.Setting{Key: key, Value: value})
+}
+
+// sort puts the settings into the order that people write them in.
+func (s *setup) sort() {
+	order := []string{
+		"provider", "issuer", "token_url", "auth_url", "device_auth_url", "revoke_url", "grant_type",
+		"client_id", "auth_method", "basic_format", "public_clients", "client_secret_file",
+		"scopes", "audience", "redirect_url", "base_url", "store",
+	}
+	slices.SortStableFunc(s.settings, func(a, b declaration.Setting) int {
+		return slices.Index(order, a.Key) - slices.Index(order, b.Key)
+	})
 }
 
 // value returns what the settings say of a key, "" if they do not.

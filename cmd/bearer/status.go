@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -128,12 +129,15 @@ func (d *declared) where(ctx context.Context, c config.Client) string {
 
 // host returns the host of a client's server, with its port.
 func host(c config.Client) string {
-	for _, address := range []config.URL{c.TokenURL, c.Issuer} {
-		if u, err := url.Parse(string(address)); err == nil && u.Host != "" {
-			return u.Host
-		}
+	address := string(cmp.Or(c.TokenURL, c.Issuer))
+	for name, value := range c.Connection {
+		address = strings.ReplaceAll(address, "${connection."+name+"}", value)
 	}
-	return ""
+	u, err := url.Parse(address)
+	if err != nil {
+		return ""
+	}
+	return u.Host
 }
 
 func printStatus(w io.Writer, all []status) error {
