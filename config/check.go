@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
-	"net"
 	"net/url"
 	"os"
 	"reflect"
@@ -77,7 +76,7 @@ func (k *checker) present(c *declared, key string) bool {
 
 // own lists which settings may stand beside use, and beside oauth2.
 var (
-	besideUse    = []string{"use", "base_url", "hosts", "insecure_allow_http", "connection", "allowed_domains"}
+	besideUse    = []string{"use", "base_url", "hosts", "insecure_allow_http", "connection", "allowed_domains", "token_header", "token_scheme"}
 	besideOAuth2 = append([]string{
 		"oauth2", "refresh", "breaker", "store", "default_lifetime", "tls_config", "proxy_url", "no_proxy", "proxy_connect_header", "token_request", "token_response",
 	}, besideUse[1:]...)
@@ -103,6 +102,9 @@ func (k *checker) check(c *declared) {
 		k.use(c)
 		k.api(c)
 		return
+	case c.Source != "" && k.confined:
+		at, path := k.where(c, "source")
+		k.forbid(at, path, "use a source of this program")
 	case c.Source != "":
 		if k.loader.Sources[c.Source] == nil {
 			k.wrong(c, "source", k.notThere(c.Source, "a source of this program", sorted(k.loader.Sources)))
@@ -123,12 +125,15 @@ func (k *checker) check(c *declared) {
 // lead.
 func (k *checker) notThere(name, what string, known []string) string {
 	known = slices.DeleteFunc(known, func(name string) bool { return name == "" }) // see Loader.Stores
+	const shown = 20                                                               // a longer list helps no one
 	text := fmt.Sprintf("%s is not %s", quoted(name), what)
-	if meant := nearest(name, known); meant != "" {
+	switch meant := nearest(name, known); {
+	case meant != "":
 		return text + "; did you mean " + meant + "?"
-	}
-	if len(known) == 0 {
+	case len(known) == 0:
 		return text + "; there is none"
+	case len(known) > shown:
+		return text + "; there are " + strings.Join(known[:shown], ", ") + " and others"
 	}
 	return text + "; there are " + strings.Join(known, ", ")
 }
@@ -141,6 +146,8 @@ func (k *checker) use(c *declared) {
 		k.wrong(c, "use", k.notThere(c.own.Use, "a client", sorted(k.clients)))
 	case other == c:
 		k.wrong(c, "use", "a client cannot use itself")
+	case other.own.Use == c.name:
+		k.wrong(c, "use", quoted(c.own.Use)+" uses this client in turn; declare the credential in one of them")
 	case other.own.Use != "":
 		k.wrong(c, "use", quoted(c.own.Use)+" uses "+other.own.Use+" itself; write use: "+other.own.Use)
 	}
@@ -160,6 +167,9 @@ var onlyFor = map[string]string{
 	"subject_token_command": "token_exchange", "subject_token_type": "token_exchange", "actor_token": "token_exchange",
 	"actor_token_file": "token_exchange", "actor_token_command": "token_exchange", "actor_token_type": "token_exchange",
 	"requested_token_type": "token_exchange", "redirect_url": "authorization_code",
+	"exchange_params": "authorization_code", "code_param": "authorization_code", "pkce": "authorization_code",
+	"refresh_auth_method": "authorization_code device_code", "refresh_url": "authorization_code device_code",
+	"refresh_params": "authorization_code device_code", "refresh_scopes": "authorization_code device_code",
 }
 
 // credential checks how the client gets its tokens.
@@ -287,29 +297,6 @@ func (k *checker) tokens(c *declared) {
 	k.readable(c, "actor_token_file", c.ActorTokenFile)
 }
 
-// chain checks that a chain leads to a client, and ends.
-func (k *checker) chain(c *declared) {
-	seen := []string{c.name}
-	for next := c.Chain; next != ""; {
-		other := k.clients[next]
-		switch {
-		case other == nil && len(seen) == 1 && !k.declares(next):
-			k.wrong(c, "chain", k.notThere(next, "a client", sorted(k.clients)))
-			return
-		case other == nil:
-			return // that client, or its own chain, is at fault
-		case slices.Contains(seen, next):
-			k.wrong(c, "chain", "this chain has no end: "+strings.Join(append(seen, next), ", "))
-			return
-		}
-		seen = append(seen, next)
-		next = other.Chain
-		if other.own.Use != "" {
-			next = other.own.Use
-		}
-	}
-}
-
 // urls checks each URL for what would show a secret.
 func (k *checker) urls(c *declared) {
 	v := reflect.ValueOf(c.Client)
@@ -319,14 +306,14 @@ func (k *checker) urls(c *declared) {
 		}
 		raw := v.FieldByIndex(f.index).String()
 		if inURL.MatchString(raw) {
-			filled, missing := fill(raw, "connection", func(name string) string { return c.Connection[name] })
+			filled, missing := connect(raw, c.Connection)
 			if missing != "" {
 				k.wrong(c, f.name, "${connection."+missing+"} has no value; set connection."+missing+" of client "+c.name)
 				continue
 			}
-			if strings.Contains(filled, "${token.") {
+			if needs := needsOf(filled); len(needs) > 0 {
 				if f.name != "base_url" {
-					k.wrong(c, f.name, "${token.NAME} can only stand in base_url and hosts: there is no token yet")
+					k.wrong(c, f.name, "${"+needs[0].kind+"."+needs[0].name+"} can only stand in base_url and hosts: there is no token yet")
 				}
 				continue
 			}
@@ -357,50 +344,13 @@ func (k *checker) connections(c *declared) {
 	}
 }
 
-// api checks where the token goes.
-func (k *checker) api(c *declared) {
-	dynamic := strings.Contains(string(c.BaseURL), "${token.")
-	for i, host := range c.Hosts {
-		key := fmt.Sprintf("hosts[%d]", i)
-		filled, missing := fill(host, "connection", func(name string) string { return c.Connection[name] })
-		switch {
-		case missing != "":
-			k.wrong(c, key, "${connection."+missing+"} has no value; set connection."+missing+" of client "+c.name)
-		case strings.Contains(filled, "${token."):
-			dynamic = true
-		case strings.Contains(host, "://"):
-			advice := "api.example.com"
-			if u, err := url.Parse(host); err == nil && u.Host != "" && u.User == nil {
-				advice = printable(u.Host)
-			}
-			k.wrong(c, key, "this is a URL, not a host; write "+advice)
-		case strings.ContainsAny(filled, "/?#@ *"):
-			k.wrong(c, key, "this is not a host; write one such as api.example.com or api.example.com:8443")
-		case strings.Contains(filled, ":"):
-			if _, port, err := net.SplitHostPort(filled); err != nil || port == "" {
-				k.wrong(c, key, "this is not a host and a port; write them as api.example.com:8443")
-			}
-		}
-	}
-	if dynamic && len(c.AllowedDomains) == 0 {
-		key := "base_url"
-		if !strings.Contains(string(c.BaseURL), "${token.") {
-			key = "hosts"
-		}
-		k.wrong(c, key, "${token.NAME} is what the server answers; set allowed_domains to where it may lead")
-	}
-	for i, domain := range c.AllowedDomains {
-		host := strings.TrimPrefix(domain, "*.")
-		if strings.ContainsAny(host, "/:?#@ *$") || !strings.Contains(host, ".") {
-			k.wrong(c, fmt.Sprintf("allowed_domains[%d]", i), "this is neither a host nor *. and a domain of at least two parts; write one such as *.example.com")
-		}
-	}
-}
-
 // parts checks how the token is kept, and the connections.
 func (k *checker) parts(c *declared) {
 	if c.Store != nil && !c.Store.Off {
 		switch {
+		case c.Store.Name != "" && k.confined:
+			at, path := k.where(c, "store.name")
+			k.forbid(at, path, "use a store of this program")
 		case c.Store.Name != "" && k.loader.Stores[c.Store.Name] == nil:
 			k.wrong(c, "store.name", k.notThere(c.Store.Name, "a store of this program", sorted(k.loader.Stores)))
 		case c.Store.Name == "" && c.Store.Dir == "" && !k.present(c, "store.dir") && !k.present(c, "store.name"):
@@ -416,8 +366,12 @@ func (k *checker) parts(c *declared) {
 		blocks = append(blocks, "oauth2.tls_config")
 		k.tls(c, "oauth2.tls_config", c.OAuth2.TLSConfig)
 	}
+	k.proxies(c)
 	if c.ProxyURL != "" {
 		blocks = append(blocks, "proxy_url")
+	}
+	if c.OAuth2 != nil && c.OAuth2.ProxyURL != "" {
+		blocks = append(blocks, "oauth2.proxy_url")
 	}
 	if k.loader.Base != nil {
 		for _, key := range blocks {
@@ -427,6 +381,12 @@ func (k *checker) parts(c *declared) {
 }
 
 func (k *checker) tls(c *declared, key string, t *TLSConfig) {
+	_, path := k.where(c, key)
+	for name, value := range map[string]Path{"ca_file": t.CAFile, "cert_file": t.CertFile, "key_file": t.KeyFile} {
+		if _, there := k.keys[join(path, name)]; there && value == "" {
+			return // its value is at fault
+		}
+	}
 	if _, setting, err := t.config(); err != nil {
 		text := err.Error()
 		if os.IsNotExist(err) {

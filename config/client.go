@@ -58,5 +58,3 @@ func (c *Client) secretKey() string {
 	}
 	return "client_secret"
 }
-
-func (c *Client) proxy() proxy { return proxy{c.ProxyURL, c.NoProxy, c.ProxyHeader} }

@@ -81,11 +81,7 @@ func (d *decoder) node(n *yaml.Node, v reflect.Value, path string, f field, dept
 // resolve follows an alias, and ends what goes on for too long: aliases of
 // aliases, and an alias within its own anchor.
 func (d *decoder) resolve(n *yaml.Node, path string, depth int) (*yaml.Node, bool) {
-	if d.nodes++; d.nodes > maxNodes || depth > maxDepth {
-		if !d.exceeded {
-			d.exceeded = true
-			d.add(place{n.Line, n.Column}, "", "aliases make the file too large or too deep from here on; write the values out", "")
-		}
+	if d.nodes++; d.exceeds(n, depth) {
 		return nil, false
 	}
 	if n.Kind == yaml.AliasNode {
@@ -95,6 +91,18 @@ func (d *decoder) resolve(n *yaml.Node, path string, depth int) (*yaml.Node, boo
 		return d.resolve(n.Alias, path, depth+1)
 	}
 	return n, true
+}
+
+// exceeds reports, and once adds as a fault, that there is too much.
+func (d *decoder) exceeds(n *yaml.Node, depth int) bool {
+	if d.nodes <= maxNodes && depth <= maxDepth {
+		return false
+	}
+	if !d.exceeded {
+		d.exceeded = true
+		d.add(place{n.Line, n.Column}, "", "aliases make the file too large or too deep from here on; write the values out", "")
+	}
+	return true
 }
 
 // A pair is a key with its value.
@@ -108,6 +116,10 @@ func (d *decoder) pairs(n *yaml.Node, path string, depth int) []pair {
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
 		at := place{key.Line, key.Column}
+		if d.nodes++; d.exceeds(key, depth) || d.full() {
+			d.unclear[path] = true
+			break // also of a map that is merged many times, or has many unknown keys
+		}
 		if key.Kind == yaml.ScalarNode && key.Value == "<<" && key.Style == 0 {
 			merged = append(merged, d.merged(value, path, depth)...)
 			continue
@@ -362,9 +374,15 @@ func (d *decoder) scalar(n *yaml.Node, v reflect.Value, path string, f field) {
 		}
 		d.add(at, path, text+instead, plain)
 	}
-	switch t := v.Type(); {
+	t := v.Type()
+	inHost := t.Kind() == reflect.String && (strings.Contains(path, "hosts[") || strings.Contains(path, "allowed_domains["))
+	before := len(d.findings)
+	raw := d.expand(n, path, t == urlType || inHost)
+	if len(d.findings) > before {
+		return // a variable has no value
+	}
+	switch {
 	case t == durationType:
-		raw := d.expand(n, path, false)
 		if n.Tag == "!!bool" && n.Value == "false" {
 			v.SetInt(int64(off))
 			return
@@ -382,7 +400,7 @@ func (d *decoder) scalar(n *yaml.Node, v reflect.Value, path string, f field) {
 			v.SetInt(int64(duration))
 		}
 	case t.Kind() == reflect.Pointer && t.Elem().Kind() == reflect.Bool:
-		switch d.expand(n, path, false) {
+		switch raw {
 		case "true":
 			v.Set(reflect.ValueOf(new(true)))
 		case "false":
@@ -391,7 +409,6 @@ func (d *decoder) scalar(n *yaml.Node, v reflect.Value, path string, f field) {
 			quote("is neither true nor false", "")
 		}
 	case t == urlType:
-		raw := d.expand(n, path, true)
 		if problem := checkURL(raw); problem != "" {
 			shown := "this"
 			if !f.secret && raw != "" && !strings.ContainsAny(raw, "@?#") {
@@ -401,23 +418,16 @@ func (d *decoder) scalar(n *yaml.Node, v reflect.Value, path string, f field) {
 			return
 		}
 		v.SetString(raw)
+	case t.Kind() == reflect.String && raw == "" && !strings.Contains(path, ".rename."):
+		d.add(at, path, "this is empty; set it, or remove the key", "")
 	case t == pathType:
-		if raw := d.expand(n, path, false); raw != "" {
-			absolute := d.path(raw)
-			if d.confined && !within(d.dir, absolute) {
-				d.forbid(at, path, "name paths outside its folder")
-				return
-			}
-			v.SetString(absolute)
-		}
-	case t.Kind() == reflect.String:
-		raw := d.expand(n, path, strings.Contains(path, "hosts[") || strings.Contains(path, "allowed_domains["))
-		if raw == "" && !strings.Contains(path, ".rename.") {
-			if !strings.Contains(n.Value, "${") { // else expand has said why
-				d.add(at, path, "this is empty; set it, or remove the key", "")
-			}
+		absolute := d.path(raw)
+		if d.confined && !within(d.dir, absolute) {
+			d.forbid(at, path, "name paths outside its folder")
 			return
 		}
+		v.SetString(absolute)
+	case t.Kind() == reflect.String:
 		if len(f.enum) > 0 {
 			raw = short(f.urn, raw)
 			if !slices.Contains(f.enum, raw) && (f.urn == "" || !strings.HasPrefix(raw, "urn:")) {
@@ -463,12 +473,12 @@ var variable = regexp.MustCompile(`\$\$|\$\{([^}]*)\}`)
 
 var (
 	envName     = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
-	dynamicName = regexp.MustCompile(`^(connection|token)\.[A-Za-z_][A-Za-z0-9_]*$`)
+	dynamicName = regexp.MustCompile(`^(connection|token|callback)\.[A-Za-z_][A-Za-z0-9_]*$`)
 )
 
 // expand replaces ${NAME} by the environment variable, and $$ by $. With
-// dynamic, ${connection.NAME} and ${token.NAME} stay: they are replaced when
-// the client is made, or when there is a token.
+// dynamic, ${connection.NAME}, ${token.NAME} and ${callback.NAME} stay: they
+// are replaced when the client is made, or when there is a token.
 func (d *decoder) expand(n *yaml.Node, path string, dynamic bool) string {
 	at := place{n.Line, n.Column}
 	return variable.ReplaceAllStringFunc(n.Value, func(match string) string {
@@ -492,7 +502,7 @@ func (d *decoder) expand(n *yaml.Node, path string, dynamic bool) string {
 			if value := d.getenv(name); value != "" {
 				return value
 			}
-			d.add(at, path, "the environment variable "+name+" is not set", "")
+			d.add(at, path, "the environment variable "+name+" is not set or empty; set it", "")
 		}
 		return ""
 	})
@@ -518,6 +528,8 @@ func within(dir, path string) bool {
 		for rest := ""; ; {
 			if found, err := filepath.EvalSymlinks(path); err == nil {
 				return filepath.Join(found, rest)
+			} else if _, err := os.Lstat(path); err == nil {
+				return "" // a link that leads nowhere yet, and then anywhere
 			}
 			parent := filepath.Dir(path)
 			if parent == path {
@@ -526,8 +538,9 @@ func within(dir, path string) bool {
 			path, rest = parent, filepath.Join(filepath.Base(path), rest)
 		}
 	}
-	below, err := filepath.Rel(real(dir), real(path))
-	return err == nil && filepath.IsLocal(below)
+	folder, file := real(dir), real(path)
+	below, err := filepath.Rel(folder, file)
+	return err == nil && folder != "" && file != "" && filepath.IsLocal(below)
 }
 
 var number = regexp.MustCompile(`^\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)\s*$`)

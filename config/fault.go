@@ -72,6 +72,9 @@ func (f *faults) forbid(p place, path, what string) {
 	f.findings = append(f.findings, finding{place: p, path: path, text: text, confined: true})
 }
 
+// full reports whether there are so many findings that more are not looked for.
+func (f *faults) full() bool { return len(f.findings) > 10*maxFaults }
+
 // err returns all findings as one error, nil if there are none. A value that
 // was merged into several clients is at fault once.
 func (f *faults) err() error {

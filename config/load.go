@@ -28,10 +28,10 @@ type Loader struct {
 	Name string
 
 	// Confined is for a file that was found rather than named, such as one of
-	// a repository that somebody else wrote: commands, environment variables
-	// and paths outside its folder are faults, and the keys of its tokens in a
-	// Store depend on its content. Otherwise such a file could declare a
-	// client of another file with hosts of its own, and be given its token.
+	// a repository that somebody else wrote, and that also says which hosts
+	// get the tokens: commands, environment variables, paths outside its
+	// folder, and the Sources and Stores that it names are faults. The keys of
+	// its tokens depend on its content, so that it finds none of another file.
 	Confined bool
 
 	// Base sends all requests: to APIs, to which it is the Base of the
@@ -148,8 +148,12 @@ func (l *Loader) open(data []byte, name, dir string) (*Set, error) {
 		k.clients[name] = c
 	}
 	for _, name := range sorted(k.clients) {
+		if k.full() {
+			break
+		}
 		k.check(k.clients[name])
 	}
+	k.breakers()
 	if err := d.err(); err != nil {
 		return nil, err
 	}

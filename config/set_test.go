@@ -298,11 +298,7 @@ func (w world) login(t *testing.T, set *config.Set, name string) *oauth2.Token {
 	if err != nil {
 		t.Fatal(err)
 	}
-	code, err := flow.Callback(back.Query(), "state")
-	if err != nil {
-		t.Fatal(err)
-	}
-	token, err := flow.Exchange(t.Context(), code, verifier)
+	token, err := flow.ExchangeCallback(t.Context(), back.Query(), "state", verifier)
 	if err != nil {
 		t.Fatal(err)
 	}

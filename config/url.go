@@ -7,8 +7,8 @@ import (
 )
 
 // inURL are the variables of a URL or a host that stay until the client is
-// made, or until there is a token.
-var inURL = regexp.MustCompile(`\$\{(connection|token)\.([A-Za-z_][A-Za-z0-9_]*)\}`)
+// made (connection), or until there is a token (token and callback).
+var inURL = regexp.MustCompile(`\$\{(connection|token|callback)\.([A-Za-z_][A-Za-z0-9_]*)\}`)
 
 // checkURL says what a URL is or has that it must not, "" if nothing is wrong.
 // Variables may stand for any part of it.
@@ -36,19 +36,52 @@ func checkURL(raw string) string {
 	return ""
 }
 
-// fill replaces the variables of that kind, and reports the name of one that
-// has no value.
-func fill(raw, kind string, value func(name string) string) (filled, missing string) {
+// connect replaces ${connection.NAME}, and reports the name of one that has no
+// value.
+func connect(raw string, connection map[string]string) (filled, missing string) {
 	filled = inURL.ReplaceAllStringFunc(raw, func(match string) string {
 		parts := inURL.FindStringSubmatch(match)
-		if parts[1] != kind {
+		if parts[1] != "connection" {
 			return match
 		}
-		v := value(parts[2])
-		if v == "" {
+		value := connection[parts[2]]
+		if value == "" {
 			missing = parts[2]
 		}
-		return v
+		return value
 	})
 	return filled, missing
+}
+
+// A need is a variable that has a value only once there is a token.
+type need struct {
+	kind, name string // token or callback, and the name of the member or parameter
+	start, end int    // where it stands
+	inHost     bool   // it decides which host is meant
+}
+
+// needsOf returns those in a URL or a host in which connection has been filled
+// in.
+func needsOf(raw string) []need {
+	var needs []need
+	path := pathOf(raw)
+	for _, at := range inURL.FindAllStringSubmatchIndex(raw, -1) {
+		if kind := raw[at[2]:at[3]]; kind != "connection" {
+			needs = append(needs, need{kind, raw[at[4]:at[5]], at[0], at[1], at[0] < path})
+		}
+	}
+	return needs
+}
+
+// pathOf returns where the path of a URL begins. A host, or a variable in place
+// of one, ends there too.
+func pathOf(raw string) int {
+	host := 0
+	if scheme := strings.Index(raw, "://"); scheme >= 0 {
+		host = scheme + len("://")
+	}
+	if path := strings.IndexAny(raw[host:], "/?#"); path >= 0 {
+		return host + path
+	}
+	return len(raw)
 }

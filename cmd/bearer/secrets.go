@@ -100,7 +100,7 @@ func (s *secrets) lacks(name string) bool {
 // set for one of them would be sent to the server of the other.
 func (s *secrets) clash() error {
 	taken := map[string]string{}
-	for _, name := range s.clients {
+	for _, name := range slices.Sorted(slices.Values(s.clients)) {
 		variable := secretVariable(name)
 		if other := taken[variable]; other != "" {
 			return usageError{fmt.Errorf("%s and %s would share %s: rename one of them in %s, or set its client_secret_file", other, name, variable, s.path)}
