@@ -9,6 +9,7 @@ import (
 	"github.com/zalando/go-keyring"
 
 	"example.com/bearer/bearertest"
+	"example.com/bearer/cmd/bearer/internal/declaration"
 	"example.com/bearer/cmd/bearer/internal/home"
 	"example.com/bearer/cmd/bearer/internal/vault"
 )
@@ -44,6 +45,10 @@ func TestNoSecretIsShown(t *testing.T) {
 	login("metafy", "--store", vault.Keyring)
 	note("status")
 	note("status", "--json")
+	note("check", "--live")
+	note("check", "--live", "--json")
+	note("schema")
+	note("init", "matter", "-o", "-")
 	note("token", "acme")
 	note("token", "metafy", "--header")
 	note("token", "metafy", "--scope", "other")
@@ -70,6 +75,33 @@ func TestNoSecretIsShown(t *testing.T) {
 	}
 	note("logout", "acme")
 	note("logout", "metafy")
+
+	// Files with the secret in all its forms, good and faulty.
+	for _, settings := range []string{
+		"client_secret: " + clientSecret,
+		"client_secret: " + clientSecret + "\n    client_idd: " + clientSecret,
+		"client_secret: [" + clientSecret + "]",
+		"client_secret_command: [echo, " + clientSecret + "]",
+		"client_secret_command: [sh, -c, 'echo " + clientSecret + " >&2; exit 1']",
+		"client_secret: '${UNSET}" + clientSecret + "'",
+		"client_secrets: " + clientSecret,
+		"token_url: https://user:" + clientSecret + "@auth.test\n    client_secret: x",
+		"client_secret: " + clientSecret + "\n  - broken: " + clientSecret,
+	} {
+		url := ""
+		if !strings.Contains(settings, "token_url") {
+			url = "    token_url: " + w.Endpoint(bearertest.TokenEndpoint) + "\n"
+		}
+		write(t, declaration.Name, "clients:\n  acme:\n    client_id: client\n"+url+"    "+settings+"\n")
+		w.setSecret("", "acme")
+		for _, args := range [][]string{
+			{"check"}, {"allow"}, {"check", "--json"}, {"check", "--live"}, {"check", "--live", "--json"}, {"status"}, {"status", "--json"},
+			{"token", "acme"}, {"revoke", "acme"}, {"logout", "acme"}, {"login", "acme"}, {"__complete", "token", ""}, {"allow", "--revoke"},
+			{"token", "new", "--token-url", w.Endpoint(bearertest.TokenEndpoint), "--config", declaration.Name},
+		} {
+			note(args...)
+		}
+	}
 
 	secrets := []string{clientSecret}
 	for _, r := range w.Requests("") {

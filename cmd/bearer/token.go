@@ -89,6 +89,8 @@ func (s *session) token() (*bearer.Token, error) {
 	// That it cannot be written down is only a warning: the token is valid.
 	if err := s.save(ctx); err != nil {
 		warn(s.cmd, s.name+" could not be declared", err)
+	} else if s.changes() {
+		fmt.Fprintln(s.cmd.ErrOrStderr(), "bearer:"+printable(s.declaredWhere()))
 	}
 	return token, nil
 }

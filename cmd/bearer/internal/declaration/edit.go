@@ -97,20 +97,28 @@ func parse(data []byte) (document *yaml.Node, marked bool, err error) {
 	return document, true, err
 }
 
-// load returns the one document of a file.
-func load(data []byte) (*yaml.Node, error) {
+// load returns the one document of a file. Package yaml panics for some input
+// that it does not expect, which is no YAML either.
+func load(data []byte) (document *yaml.Node, err error) {
+	notYAML := fmt.Errorf("it is not YAML, and %w", errEdit)
+	defer func() {
+		if recover() != nil {
+			document, err = nil, notYAML
+		}
+	}()
 	loader, err := yaml.NewLoader(bytes.NewReader(data))
 	if err != nil {
 		return nil, err
 	}
-	var document, second yaml.Node
-	if err := loader.Load(&document); err != nil && !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("it is not YAML, and %w", errEdit)
+	document = new(yaml.Node)
+	var second yaml.Node
+	if err := loader.Load(document); err != nil && !errors.Is(err, io.EOF) {
+		return nil, notYAML
 	}
 	if err := loader.Load(&second); !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("it has more than one document, and %w", errEdit)
 	}
-	return &document, nil
+	return document, nil
 }
 
 // mark puts a comment in place of each empty line, indented like the line that
