@@ -113,9 +113,13 @@ func TestAnUnapprovedFileGetsNoSecretOfTheEnvironment(t *testing.T) {
 	w := newWorld(t, bearertest.Config{})
 	write(t, declaration.Name, "clients: {acme: {token_url: '"+w.Endpoint(bearertest.TokenEndpoint)+"', client_id: client}}")
 	w.fails(exitFailed, "bearer.yaml is not approved, so it does not decide where the secret in BEARER_ACME_CLIENT_SECRET goes: read it, then type bearer allow", "token", "acme")
-	w.wantTokenRequests(0)
 	w.ok("allow")
 	w.ok("token", "acme")
+
+	// Nor is the user asked for a consent that is of no use.
+	write(t, declaration.Name, "clients: {acme: {issuer: '"+w.URL+"', client_id: client, grant_type: authorization_code}}")
+	w.fails(exitFailed, "bearer.yaml is not approved", "login", "acme")
+	w.wantTokenRequests(1)
 }
 
 // A file that declares the client of another one finds no token of it, since it

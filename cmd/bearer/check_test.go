@@ -37,7 +37,7 @@ func TestCheckTellsAllFaults(t *testing.T) {
 	if got := w.ok("check"); got != "bearer.yaml is valid and declares 1 client.\n" {
 		t.Errorf("got %q, want that it is valid", got)
 	}
-	w.fails(exitFailed, "no such file", "check", "--config", "absent.yaml")
+	w.fails(exitUsage, "--config: open absent.yaml: no such file", "check", "--config", "absent.yaml")
 }
 
 // check --live gets one token for each credential, and says how each client

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -55,8 +56,11 @@ func openDeclared(cmd *cobra.Command) (*declared, error) {
 
 func findFile(cmd *cobra.Command) (declaration.File, error) {
 	file, err := declaration.Find(configFlag(cmd))
-	if errors.Is(err, declaration.ErrNone) {
+	switch {
+	case errors.Is(err, declaration.ErrNone):
 		err = usagef("%w; make one with bearer init, name one with --config, or begin with bearer login", err)
+	case errors.Is(err, fs.ErrNotExist):
+		err = usageError{err}
 	}
 	return file, err
 }

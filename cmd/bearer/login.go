@@ -44,7 +44,7 @@ used: it belongs to the old server.` + setupHelp,
 	flags := cmd.Flags()
 	flags.BoolVar(&f.device, "device", false, "log in with a browser on another machine, by a code (RFC 8628)")
 	flags.BoolVar(&f.noBrowser, "no-browser", false, "print the page to open instead of opening it")
-	addSetup(flags, true)
+	addSetup(cmd, true)
 	return cmd
 }
 

@@ -35,7 +35,7 @@ client stays declared; what a flag says holds for this time.`,
 	}
 	flags := cmd.Flags()
 	flags.String("revoke-url", "", "the server's revocation endpoint, a `URL`")
-	addSecret(flags)
+	addSecret(cmd)
 	flags.SortFlags = false
 	return cmd
 }

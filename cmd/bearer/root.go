@@ -44,8 +44,14 @@ func newRoot() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "bearer",
 		Short: "Requests that stay authorized with OAuth 2.0 bearer tokens",
-		Args:  noArgs,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Long: `Requests that stay authorized with OAuth 2.0 bearer tokens, for the clients that a
+file declares: see bearer help file.`,
+		Example: `  bearer init https://auth.example.com   # a file to start with
+  bearer check --live                    # do its clients get tokens?
+  bearer login matrica --client-id ID    # or declare a client by flags
+  bearer token matrica`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		// run prints one line; cobra would add the usage text to it.
 		SilenceErrors: true,
 		SilenceUsage:  true,

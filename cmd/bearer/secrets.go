@@ -91,9 +91,9 @@ func (s *secrets) known(name string) bool {
 	return s.typed[name] != "" || os.Getenv(secretVariable(name)) != ""
 }
 
-// lacks reports whether the client cannot do without a secret that is not known.
-func (s *secrets) lacks(name string) bool {
-	return slices.Contains(s.must, name) && !s.known(name)
+// uses reports whether the client's secret comes from here.
+func (s *secrets) uses(name string) bool {
+	return slices.Contains(s.must, name) || slices.Contains(s.clients, name) && s.known(name)
 }
 
 // clash returns an error if two clients would share a variable: a secret that is

@@ -41,6 +41,8 @@ func openSession(cmd *cobra.Command, name string) (*session, error) {
 	switch {
 	case errors.Is(err, declaration.ErrNone) || errors.Is(err, os.ErrNotExist) && s.setup.canDeclare(name):
 		// The command line declares the client in a new file.
+	case errors.Is(err, os.ErrNotExist):
+		return nil, usageError{err}
 	case err != nil:
 		return nil, err
 	case len(declaration.Names(file.Data)) == 0 && !file.Found && s.setup.canDeclare(name):
@@ -76,16 +78,18 @@ func (s *session) unknown() error {
 // is not known.
 func (s *session) needSecret() error {
 	owner := cmp.Or(s.client.Use, s.name)
-	if !s.secrets.lacks(owner) {
+	if !s.secrets.uses(owner) {
 		return nil
+	}
+	_, missing := s.secrets.get(owner)
+	if !errors.Is(missing, errNoSecret) {
+		return missing
 	}
 	secret, err := prompt(s.cmd, fmt.Sprintf("Client secret of %s at %s (%s): ", s.client.ClientID, owner, host(s.client)))
 	if errors.Is(err, errNoTerminal) {
-		_, err = s.secrets.get(owner)
+		return missing
 	}
-	if err == nil {
-		s.secrets.typed[owner] = secret
-	}
+	s.secrets.typed[owner] = secret
 	return err
 }
 

@@ -42,7 +42,8 @@ var clientAuths = map[string][]declaration.Setting{
 }
 
 // addSetup adds the flags that say which server and which client.
-func addSetup(flags *pflag.FlagSet, login bool) {
+func addSetup(cmd *cobra.Command, login bool) {
+	flags := cmd.Flags()
 	flags.String("provider", "", "the server, a `NAME`: "+strings.Join(config.Providers(), ", ")+", or one that the file declares")
 	flags.String("issuer", "", "find the server's endpoints at this `URL` (RFC 8414)")
 	flags.String("token-url", "", "the server's token endpoint, a `URL`")
@@ -56,17 +57,28 @@ func addSetup(flags *pflag.FlagSet, login bool) {
 	}
 	flags.String("revoke-url", "", "the server's revocation endpoint, a `URL`")
 	flags.String("client-id", "", "the client's `ID`")
-	addSecret(flags)
+	addSecret(cmd)
 	flags.StringArray("scope", nil, "request these `SCOPES`; may be repeated")
 	flags.String("audience", "", "whom the token is for, a `NAME` that some servers require")
 	flags.String("base-url", "", "the API, a `URL` whose host alone gets the token")
 	flags.String("store", "", "keep the token in `PLACE`: keyring or dir (default: the keyring, if there is one)")
 	flags.SortFlags = false
+	complete(cmd, "provider", config.Providers()...)
+	complete(cmd, "store", vault.Keyring, vault.Dir)
 }
 
-func addSecret(flags *pflag.FlagSet) {
-	flags.String("client-auth", "", "the `WAY` the client authenticates: "+strings.Join(slices.Sorted(maps.Keys(clientAuths)), ", "))
+// complete completes a flag that takes one of these values.
+func complete(cmd *cobra.Command, flag string, values ...string) {
+	// The error is about a flag that the command does not have.
+	_ = cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
+}
+
+func addSecret(cmd *cobra.Command) {
+	ways := slices.Sorted(maps.Keys(clientAuths))
+	flags := cmd.Flags()
+	flags.String("client-auth", "", "the `WAY` the client authenticates: "+strings.Join(ways, ", "))
 	flags.String("client-secret-file", "", "read the client's secret from `FILE`; - is stdin")
+	complete(cmd, "client-auth", ways...)
 }
 
 // A setup is what the command line says about a client.

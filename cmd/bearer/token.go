@@ -65,7 +65,7 @@ credentials), which needs no login.` + setupHelp,
 	flags := cmd.Flags()
 	flags.BoolVar(&f.json, "json", false, "print a JSON object, with expiry")
 	flags.BoolVar(&f.header, "header", false, "print the header line, for curl -H @-")
-	addSetup(flags, false)
+	addSetup(cmd, false)
 	return cmd
 }
 

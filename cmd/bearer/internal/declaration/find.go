@@ -44,8 +44,13 @@ type File struct {
 // the variable names, the one in the working directory, or the user's own. It
 // returns an error that matches [ErrNone] if there is none.
 func Find(flag string) (File, error) {
-	if named := cmp.Or(flag, os.Getenv(Variable)); named != "" {
-		return Read(named)
+	if flag != "" {
+		f, err := Read(flag)
+		return f, prefix("--config: ", err)
+	}
+	if named := os.Getenv(Variable); named != "" {
+		f, err := Read(named)
+		return f, prefix(Variable+": ", err)
 	}
 	own, err := Own()
 	if err != nil {
@@ -68,6 +73,13 @@ func Find(flag string) (File, error) {
 		return f, err
 	}
 	return File{}, fmt.Errorf("%w: there is neither ./%s nor %s", ErrNone, Name, own)
+}
+
+func prefix(text string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s%w", text, err)
 }
 
 // Target returns the path of the file that the user may have changed by a
