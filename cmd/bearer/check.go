@@ -42,8 +42,13 @@ could end the token that another program holds. Why one failed goes to stderr.`,
 
 // A report is what check found out.
 type report struct {
-	File    string        `json:"file"`
-	Valid   bool          `json:"valid"`
+	File  string `json:"file"`
+	Valid bool   `json:"valid"`
+
+	// Approved is false for a file that was found in the working directory
+	// and that the user has not approved.
+	Approved bool `json:"approved"`
+
 	Faults  []reportFault `json:"faults,omitempty"`
 	Clients []trial       `json:"clients,omitempty"`
 }
@@ -73,6 +78,9 @@ func (f checkFlags) run(cmd *cobra.Command) error {
 		return err
 	}
 	r := report{File: file.Path}
+	if r.Approved, err = file.Trusted(); err != nil {
+		return err
+	}
 	d, err := openFile(file, nil)
 	if err == nil {
 		err = d.secrets.clash()
@@ -176,7 +184,11 @@ func (f checkFlags) print(w io.Writer, r report) error {
 		if len(r.Clients) > 1 {
 			clients = fmt.Sprintf("%d clients", len(r.Clients))
 		}
-		_, err := fmt.Fprintf(w, "%s is valid and declares %s.\n", printable(r.File), clients)
+		confined := ""
+		if !r.Approved {
+			confined = " It is not approved, and so confined: see bearer allow --help."
+		}
+		_, err := fmt.Fprintf(w, "%s is valid and declares %s.%s\n", printable(r.File), clients, confined)
 		return err
 	}
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)

@@ -34,8 +34,12 @@ func TestCheckTellsAllFaults(t *testing.T) {
 		t.Errorf("--json: got %+v, want both faults", got)
 	}
 	write(t, declaration.Name, "clients: {a: {provider: matter, client_id: x}}")
-	if got := w.ok("check"); got != "bearer.yaml is valid and declares 1 client.\n" {
+	if got := w.ok("check"); got != "bearer.yaml is valid and declares 1 client. It is not approved, and so confined: see bearer allow --help.\n" {
 		t.Errorf("got %q, want that it is valid", got)
+	}
+	w.ok("allow")
+	if got := w.ok("check"); got != "bearer.yaml is valid and declares 1 client.\n" {
+		t.Errorf("approved: got %q, want that it is valid", got)
 	}
 	w.fails(exitUsage, "--config: open absent.yaml: no such file", "check", "--config", "absent.yaml")
 }

@@ -21,8 +21,8 @@ func (s *session) declare() error {
 	case declares && len(s.setup.settings) == 0:
 		return nil
 	case declares && s.file.Found:
-		return usagef("%s is declared in %s: change it there, or take another name", s.name, s.file.Path)
-	case !declares && !s.setup.canDeclare(s.name):
+		return s.changeThere(s.file)
+	case !declares && (!s.setup.canDeclare(s.name) || s.declared != nil && s.file.Found):
 		return s.unknown()
 	}
 	path, err := declaration.Target(configFlag(s.cmd))
@@ -32,9 +32,6 @@ func (s *session) declare() error {
 	file, err := declaration.ReadOrNew(path)
 	if err != nil {
 		return err
-	}
-	if s.declared != nil && s.file.Found {
-		s.hiddenBy = s.file.Path
 	}
 	before, err := s.openBefore(file)
 	if err != nil {

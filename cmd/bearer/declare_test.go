@@ -129,6 +129,13 @@ func TestWhichFileALoginWrites(t *testing.T) {
 		t.Errorf("got %q and %v, want ./bearer.yaml as it was", text, err)
 	}
 	w.fails(exitUsage, path+" has it, so name that one with --config", "token", "acme")
+	w.fails(exitUsage, path+" has it, so name that one with --config", "revoke", "acme", "--revoke-url", w.URL)
+	w.fails(exitUsage, `there is no client "matrica"`, "token", "matrica") // it is not declared behind the user's back
+	// What is wrong with the file that does not matter does not matter.
+	write(t, declaration.Name, "clients: [")
+	w.loggedIn(append(login, "--scope", "x")...)
+	write(t, declaration.Name, found)
+	w.fails(exitFailed, "no such file", append([]string{"login", "acme", "--no-browser", "--config", "absent/new.yaml"}, w.endpoints()...)...)
 	w.fails(exitUsage, "matter is declared in bearer.yaml: change it there", "token", "matter", "--scope", "x")
 	write(t, "x.json", `{"clients": {}}`)
 	w.fails(exitFailed, "x.json: it is JSON, and this program cannot edit it; declare the client acme there by hand", "token", "acme", "--token-url", w.URL, "--config", "x.json")

@@ -83,13 +83,12 @@ func (s *session) canKeep(ctx context.Context) error {
 			return fmt.Errorf("%s could not be declared: %w", s.name, err)
 		}
 	}
-	locker, ok := s.cache.Store.(bearer.Locker)
-	if !ok {
-		return nil
-	}
-	unlock, err := locker.Lock(ctx, s.cache.Key) // makes the folder, and a file in it
-	if err == nil {
-		err = unlock()
+	err := s.chooseStore(ctx)
+	if locker, ok := s.cache.Store.(bearer.Locker); ok && err == nil {
+		var unlock func() error
+		if unlock, err = locker.Lock(ctx, s.cache.Key); err == nil { // makes the folder, and a file in it
+			err = unlock()
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("the token could not be kept: %w", err)

@@ -2,9 +2,11 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
-	"os"
+	"io/fs"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -37,20 +39,8 @@ func openSession(cmd *cobra.Command, name string) (*session, error) {
 	if s.setup, err = readSetup(cmd, name); err != nil {
 		return nil, err
 	}
-	file, err := declaration.Find(configFlag(cmd))
-	switch {
-	case errors.Is(err, declaration.ErrNone) || errors.Is(err, os.ErrNotExist) && s.setup.canDeclare(name):
-		// The command line declares the client in a new file.
-	case errors.Is(err, os.ErrNotExist):
-		return nil, usageError{err}
-	case err != nil:
+	if err := s.find(); err != nil {
 		return nil, err
-	case len(declaration.Names(file.Data)) == 0 && !file.Found && s.setup.canDeclare(name):
-		// Or the first one in a file that has none.
-	default:
-		if s.declared, err = openFile(file, s.setup.typed); err != nil {
-			return nil, err
-		}
 	}
 	if err := s.declare(); err != nil {
 		return nil, err
@@ -65,13 +55,50 @@ func openSession(cmd *cobra.Command, name string) (*session, error) {
 	return s, err
 }
 
+// find opens the file that counts. It leaves s.declared nil if the command line
+// is about to declare the client, and that file does not matter.
+func (s *session) find() error {
+	file, err := declaration.Find(configFlag(s.cmd))
+	canDeclare := s.setup.canDeclare(s.name)
+	switch {
+	case errors.Is(err, declaration.ErrNone), errors.Is(err, fs.ErrNotExist) && canDeclare:
+		return nil // the first client makes the file
+	case errors.Is(err, fs.ErrNotExist):
+		return usageError{err}
+	case err != nil:
+		return err
+	case file.Found && canDeclare && len(s.setup.settings) > 0:
+		s.hiddenBy = file.Path
+		if slices.Contains(declaration.Names(file.Data), s.name) {
+			return s.changeThere(file)
+		}
+		return nil
+	case !file.Found && canDeclare && len(declaration.Names(file.Data)) == 0:
+		return nil // the first client in a file that has none
+	}
+	s.declared, err = openFile(file, s.setup.typed)
+	return err
+}
+
+// changeThere is the error for a client whose declaration the command line must
+// not change, since its file is the user's to write.
+func (s *session) changeThere(file declaration.File) error {
+	return usagef("%s is declared in %s: change it there, or take another name", s.name, file.Path)
+}
+
 // unknown is the error for a client of which only the name is known.
 func (s *session) unknown() error {
-	const advice = "to declare it, give --issuer, or --token-url, or --provider"
-	if s.declared == nil {
-		return usagef("%s is not declared; %s", s.name, advice)
+	advice := ""
+	if s.setup.flags.Lookup("provider") != nil {
+		advice = "to declare it, give --issuer, or --token-url, or --provider"
 	}
-	return s.lacks(s.name, advice)
+	if s.declared != nil {
+		return s.lacks(s.name, advice)
+	}
+	if advice != "" {
+		advice = "; " + advice
+	}
+	return usagef("%s is not declared%s", s.name, advice)
 }
 
 // needSecret asks the user for the client's secret, if the client has one that
@@ -91,6 +118,15 @@ func (s *session) needSecret() error {
 	}
 	s.secrets.typed[owner] = secret
 	return err
+}
+
+// chooseStore decides where tokens are kept, if the client leaves that open and
+// none has been kept yet. It may wait for the user to unlock a keyring.
+func (s *session) chooseStore(ctx context.Context) error {
+	if s.client.Store != nil {
+		return nil
+	}
+	return s.vault.Choose(ctx)
 }
 
 // place says in words where the client's token is kept.

@@ -109,6 +109,9 @@ func (s *session) why(err error) error {
 // current returns the stored token or a new one. That the new one cannot be
 // stored is only a warning.
 func (s *session) current(ctx context.Context) (*bearer.Token, error) {
+	// Storing the token chooses too, and says what is wrong, but has less time
+	// for a user who unlocks a keyring.
+	_ = s.chooseStore(ctx)
 	// A background refresh would make the user wait for it at the end.
 	s.cache.RefreshBefore = -1
 	token, err := s.cache.Token(ctx)

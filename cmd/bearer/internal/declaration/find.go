@@ -22,9 +22,8 @@ const (
 	// Variable is the environment variable that names the file.
 	Variable = "BEARER_CONFIG"
 
-	// maxSize is what is read of a file: one byte more than package config
-	// accepts would do.
-	maxSize = 2 << 20
+	// maxSize is that of package config.
+	maxSize = 1 << 20
 )
 
 // ErrNone means that there is no file.
@@ -103,5 +102,9 @@ func read(path string) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	return io.ReadAll(io.LimitReader(f, maxSize))
+	data, err := io.ReadAll(io.LimitReader(f, maxSize+1))
+	if err == nil && len(data) > maxSize {
+		err = fmt.Errorf("%s is larger than 1 MiB", path) // and half of it must not be written back
+	}
+	return data, err
 }

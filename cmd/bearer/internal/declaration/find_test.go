@@ -77,7 +77,7 @@ func TestFindInTheWorkingDirectory(t *testing.T) {
 
 // Processes that update a file at once lose nothing of each other's.
 func TestUpdateByManyAtOnce(t *testing.T) {
-	path := filepath.Join(folders(t), "new", Name)
+	path := filepath.Join(folders(t), Name)
 	var wg sync.WaitGroup
 	for i := range 8 {
 		wg.Go(func() {
@@ -95,8 +95,8 @@ func TestUpdateByManyAtOnce(t *testing.T) {
 		t.Errorf("got %q and %v, want all 8", got, err)
 	}
 	files, err := os.ReadDir(filepath.Dir(path))
-	if err != nil || len(files) != 1 {
-		t.Errorf("got %v and %v, want the file alone", files, err)
+	if err != nil || len(files) != 2 {
+		t.Errorf("got %v and %v, want the file and its lock", files, err)
 	}
 }
 

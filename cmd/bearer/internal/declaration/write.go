@@ -78,10 +78,14 @@ func write(path string, data []byte) error {
 
 // temporary makes an empty file, of mode 0600, beside the one at path.
 func temporary(path string) (*os.File, error) {
-	folder, name := filepath.Split(target(path))
-	if err := os.MkdirAll(filepath.Clean(folder), 0o700); err != nil {
+	own, err := home.Folder()
+	if err != nil {
 		return nil, err
 	}
+	if err := os.MkdirAll(own, 0o700); err != nil { // another one is the user's to make
+		return nil, err
+	}
+	folder, name := filepath.Split(target(path))
 	return os.CreateTemp(filepath.Clean(folder), name+".tmp-")
 }
 

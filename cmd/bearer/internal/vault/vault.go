@@ -72,6 +72,19 @@ func (v Vault) Usual(ctx context.Context) (place string) {
 	return place
 }
 
+// Choose makes the choice that Usual returns, if there is none. The first token
+// makes it too.
+func (v Vault) Choose(ctx context.Context) error {
+	if v.usual != "" {
+		return nil
+	}
+	_, err := usual{v}.chosen(ctx)
+	if errors.Is(err, bearer.ErrNotFound) {
+		_, err = usual{v}.choose(ctx)
+	}
+	return err
+}
+
 // Folder returns the program's folder.
 func (v Vault) Folder() string { return v.folder }
 
