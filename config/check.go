@@ -1,6 +1,7 @@
 package config
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"reflect"
 	"slices"
@@ -13,6 +14,7 @@ type declared struct {
 	own    Client // what it says itself
 	name   string
 	lost   bool // its provider is not there, so it lacks much
+	lender lender
 }
 
 // A checker looks for what is wrong between the settings of a client. What is
@@ -22,6 +24,7 @@ type checker struct {
 	file    *File
 	loader  *Loader
 	clients map[string]*declared
+	scope   [sha256.Size]byte // sets the keys of a confined file's tokens apart; else zero
 }
 
 // where returns the place and the path of a setting that holds for c, wherever
@@ -102,7 +105,8 @@ func (k *checker) check(c *declared) {
 		k.api(c)
 		return
 	case c.Source != "" && k.confined:
-		k.wrong(c, "source", "this file may not use a source of this program until you have approved it")
+		at, path := k.where(c, "source")
+		k.forbid(at, path, "use a source of this program")
 	case c.Source != "":
 		if k.loader.Sources[c.Source] == nil {
 			k.nowhere(c, "source", c.Source, "a source of this program", sorted(k.loader.Sources))
@@ -122,7 +126,8 @@ func (k *checker) check(c *declared) {
 // nowhere adds the fault that a name leads nowhere, and where it may have been
 // meant to lead.
 func (k *checker) nowhere(c *declared, key, name, what string, known []string) {
-	const shown = 20 // a longer list helps no one
+	known = slices.DeleteFunc(known, func(name string) bool { return name == "" }) // see Loader.Stores
+	const shown = 20                                                               // a longer list helps no one
 	advice, plain := "", ""
 	switch meant := nearest(name, known); {
 	case meant != "": // so near to a known name is no secret

@@ -42,7 +42,7 @@ func (d *decoder) node(n *yaml.Node, v reflect.Value, path string, f field, dept
 		d.at[path] = at
 	}
 	if v.Type() == commandType && d.confined {
-		d.add(at, path, "this file may not run commands until you have approved it", "")
+		d.forbid(at, path, "run commands")
 	}
 	if f.secret {
 		for i := range 1 + strings.Count(n.Value, "\n") {

@@ -9,7 +9,8 @@ func (k *checker) parts(c *declared) {
 	if c.Store != nil && !c.Store.Off {
 		switch {
 		case c.Store.Name != "" && k.confined:
-			k.wrong(c, "store.name", "this file may not use a store of this program until you have approved it")
+			at, path := k.where(c, "store.name")
+			k.forbid(at, path, "use a store of this program")
 		case c.Store.Name != "" && k.loader.Stores[c.Store.Name] == nil:
 			k.nowhere(c, "store.name", c.Store.Name, "a store of this program", sorted(k.loader.Stores))
 		case c.Store.Name == "" && c.Store.Dir == "" && !k.present(c, "store.dir") && !k.present(c, "store.name"):

@@ -72,7 +72,7 @@ func (d *decoder) scalar(n *yaml.Node, v reflect.Value, path string, f field) {
 	case t == pathType:
 		absolute := d.path(raw)
 		if d.confined && !within(d.dir, absolute) {
-			d.add(at, path, "this file may not name paths outside its folder until you have approved it", "")
+			d.forbid(at, path, "name paths outside its folder")
 			return
 		}
 		v.SetString(absolute)

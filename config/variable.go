@@ -33,7 +33,7 @@ func (d *decoder) expand(n *yaml.Node, path string, dynamic bool) string {
 				"${} is not a variable; write ${NAME} for the environment, or $$ for a dollar sign")
 		default:
 			if d.confined {
-				d.add(at, path, "this file may not read the environment until you have approved it", "")
+				d.forbid(at, path, "read the environment")
 				return ""
 			}
 			if value := d.getenv(name); value != "" {
