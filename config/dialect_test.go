@@ -345,6 +345,9 @@ clients:
 			resp.Body.Close()
 		}
 	}
+	if got := len(w.Requests(bearertest.TokenEndpoint)); got != 1 {
+		t.Errorf("token requests of two processes: got %d, want 1: the Store has what the answer said", got)
+	}
 	if got := tenant.Authorizations(); len(got) != 2 || !strings.HasPrefix(got[0], "Bearer ") {
 		t.Errorf("the tenant: got %q, want two tokens", got)
 	}
