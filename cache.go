@@ -38,6 +38,13 @@ type Cache struct {
 	// depends on: provider, client, user, scopes. It is not a secret.
 	Key string
 
+	// Extras names what the Store keeps of the token's [oauth2.Token.Extra]
+	// besides the scope: where the API of a tenant is, say. Only strings,
+	// numbers and booleans are kept. Whether a refreshed token still has them is
+	// up to the Refresher; see grant.AuthorizationCode's Extras. Nil: nothing
+	// else is kept.
+	Extras []string
+
 	// RefreshBefore is how long before expiry a refresh runs in the
 	// background, while requests go on with the token they have. It is never
 	// more than a third of the token's lifetime, and up to a fifth of it is
@@ -556,6 +563,7 @@ func (c *Cache) storage() *storage {
 		store:   c.Store,
 		key:     c.Key,
 		bound:   bindingOf(c.Source),
+		extras:  c.Extras,
 		writing: make(chan struct{}, 1),
 		failed: func(ctx context.Context, op string, err error) {
 			c.observer().tell(ctx, storeFailed, Event{Op: op, Err: err})

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"golang.org/x/oauth2/clientcredentials"
@@ -19,6 +20,8 @@ type record struct {
 	RefreshToken string    `json:"refresh_token,omitempty"`
 	Expiry       time.Time `json:"expiry,omitzero"`
 	Scope        string    `json:"scope,omitempty"`
+
+	Extras map[string]any `json:"extras,omitempty"` // those that Cache.Extras names
 	binding
 }
 
@@ -62,7 +65,28 @@ var (
 	farAway = time.Date(9999, time.December, 31, 23, 59, 59, 0, time.UTC)
 )
 
-func encode(t *Token, b binding) ([]byte, error) {
+// extrasOf returns the extras of t that are worth keeping: a Token does not say
+// which it has.
+func extrasOf(t *Token, names []string) map[string]any {
+	extras := map[string]any{}
+	for _, name := range names {
+		switch value := t.Extra(name).(type) {
+		case bool, int64:
+			extras[name] = value
+		case string:
+			if value != "" {
+				extras[name] = value
+			}
+		case float64:
+			if !math.IsNaN(value) && !math.IsInf(value, 0) { // a form can have them, JSON cannot
+				extras[name] = value
+			}
+		}
+	}
+	return extras
+}
+
+func encode(t *Token, b binding, extras []string) ([]byte, error) {
 	scope, _ := t.Extra("scope").(string)
 	expiry := t.Expiry.UTC().Round(0)
 	switch year := expiry.Year(); {
@@ -78,6 +102,7 @@ func encode(t *Token, b binding) ([]byte, error) {
 		RefreshToken: t.RefreshToken,
 		Expiry:       expiry,
 		Scope:        scope,
+		Extras:       extrasOf(t, extras),
 		binding:      b,
 	})
 }
@@ -102,7 +127,13 @@ func decode(data []byte, b binding) (*Token, error) {
 		return nil, err
 	}
 	if r.Scope != "" {
-		t = t.WithExtra(map[string]any{"scope": r.Scope})
+		if r.Extras == nil {
+			r.Extras = map[string]any{}
+		}
+		r.Extras["scope"] = r.Scope
+	}
+	if len(r.Extras) > 0 {
+		t = t.WithExtra(r.Extras)
 	}
 	return t, nil
 }

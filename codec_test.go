@@ -12,7 +12,7 @@ func TestCodecRoundTrip(t *testing.T) {
 	full := (&Token{AccessToken: "a", TokenType: "bearer", RefreshToken: "r", Expiry: time.Date(2030, 1, 2, 3, 4, 5, 6, time.UTC)}).
 		WithExtra(map[string]any{"scope": "read write"})
 	for _, in := range []*Token{full, {AccessToken: "a"}, {RefreshToken: "r"}, {AccessToken: "quote\"and\\and<é>"}} {
-		data, err := encode(in, binding{})
+		data, err := encode(in, binding{}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -44,9 +44,32 @@ func TestCodecForm(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	data, err := encode(got, binding{})
+	data, err := encode(got, binding{}, nil)
 	if err != nil || string(data) != form {
 		t.Errorf("got %s, %v, want %s", data, err, form)
+	}
+}
+
+// Extras are kept by name, and only what JSON has; a release that does not know
+// them reads the record all the same, since its version is the same.
+func TestCodecExtras(t *testing.T) {
+	in := (&Token{AccessToken: "a"}).WithExtra(map[string]any{
+		"instance_url": "https://a.test", "realmId": "42", "n": 7.5, "yes": true, "empty": "",
+		"other": "is not asked for", "list": []any{"x"}, "nan": math.NaN(), "scope": "s",
+	})
+	data, err := encode(in, binding{}, []string{"instance_url", "realmId", "n", "yes", "empty", "list", "nan", "absent"})
+	const form = `{"v":1,"access_token":"a","scope":"s","extras":{"instance_url":"https://a.test","n":7.5,"realmId":"42","yes":true}}`
+	if err != nil || string(data) != form {
+		t.Fatalf("got %s, %v, want %s", data, err, form)
+	}
+	out, err := decode(data, binding{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]any{"instance_url": "https://a.test", "realmId": "42", "n": 7.5, "yes": true, "scope": "s", "other": nil} {
+		if got := out.Extra(name); got != want {
+			t.Errorf("Extra(%q): got %v, want %v", name, got, want)
+		}
 	}
 }
 
@@ -58,7 +81,7 @@ func TestCodecExpiryBeyondJSON(t *testing.T) {
 		time.Date(9999, 12, 31, 23, 59, 59, 0, time.FixedZone("west", -12*3600)),
 		time.Unix(math.MaxInt64-62135596801, 0),
 	} {
-		data, err := encode(&Token{AccessToken: "a", Expiry: expiry}, binding{})
+		data, err := encode(&Token{AccessToken: "a", Expiry: expiry}, binding{}, nil)
 		if err != nil {
 			t.Errorf("%v: got %v, want it stored", expiry.Year(), err)
 			continue
@@ -98,7 +121,7 @@ func FuzzDecode(f *testing.F) {
 		if err != nil {
 			return
 		}
-		again, err := encode(in, binding{})
+		again, err := encode(in, binding{}, nil)
 		if err != nil {
 			t.Fatalf("cannot encode what was decoded: %v", err)
 		}

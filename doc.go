@@ -31,12 +31,12 @@
 //
 //   - G1. The caller's request is never changed: not its headers, its body or its
 //     URL. Its body is closed exactly once on every path.
-//   - G2. A request that has an Authorization header is sent as it is, and its 401
-//     is left alone.
+//   - G2. A request that has an Authorization header, or the one that
+//     [Transport.Header] names, is sent as it is, and its 401 is left alone.
 //   - G3. A token goes only to [Transport.Hosts], or without them to the origin
 //     that the program itself sent the request to. A chain of redirects that has
-//     left is not trusted again. Plaintext to anything but this machine is
-//     [ErrInsecure].
+//     left is not trusted again, whatever header carries the token. Plaintext to
+//     anything but this machine is [ErrInsecure].
 //   - G4. However many requests an API rejects at once, the token is renewed once.
 //     Each request is replayed at most once, with its whole body; otherwise the
 //     first response is returned, unread or buffered.

@@ -34,20 +34,32 @@ func (t *Transport) decide(req *http.Request) decision {
 // went to one of Hosts or, if there are none, to req's origin. A chain that
 // left is not trusted again, because another origin chose where it went since
 // (http.Client strips the headers of such a chain for good, CVE-2024-45336).
+func (t *Transport) trusted(req *http.Request) bool {
+	if len(t.allowed) > 0 {
+		return wayOf(req, t.allows)
+	}
+	return stayed(req)
+}
+
+// stayed reports whether the redirect chain that led to req never left req's
+// origin.
+func stayed(req *http.Request) bool {
+	return wayOf(req, func(u *url.URL) bool { return origin.Same(u, req.URL) })
+}
+
+// wayOf reports whether every request of the redirect chain before req went to
+// a URL that is good.
 //
 // http.Client records in Request.Response the response that caused a request,
 // and pass sees to it that Response.Request is the request before. If a link is
 // missing, so is the proof, and if the chain does not end: a handmade one can be
 // a circle.
-func (t *Transport) trusted(req *http.Request) bool {
+func wayOf(req *http.Request, good func(*url.URL) bool) bool {
 	const longest = 1000 // http.Client stops after 10 unless CheckRedirect is set
 	n := 0
 	for r := req; r.Response != nil; n++ {
 		r = r.Response.Request
-		if r == nil || r.URL == nil || n == longest {
-			return false
-		}
-		if len(t.allowed) > 0 && !t.allows(r.URL) || len(t.allowed) == 0 && !origin.Same(r.URL, req.URL) {
+		if r == nil || r.URL == nil || n == longest || !good(r.URL) {
 			return false
 		}
 	}

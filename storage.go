@@ -31,6 +31,7 @@ type storage struct {
 	store  Store
 	key    string
 	bound  binding
+	extras []string
 	failed func(ctx context.Context, op string, err error) // reports a failure of the Store
 
 	// writing is held, by an element in it, from before a token is put into
@@ -309,7 +310,7 @@ func (x *session) put(ctx context.Context, t *Token, version int, late func(erro
 	if x.storage == nil {
 		return nil
 	}
-	data, err := encode(t, x.bound)
+	data, err := encode(t, x.bound, x.extras)
 	if err != nil {
 		x.failed(ctx, "put", err)
 		return err

@@ -25,8 +25,9 @@ import (
 // all requests. A Transport is safe for concurrent use. Transports are cheap,
 // and several may share one [Cache].
 //
-// A request that has an Authorization header is sent as it is. If the header
-// has that key without a value, the request is sent without authorization.
+// A request that has an Authorization header, or the one that Header names, is
+// sent as it is. If it has that key without a value, the request is sent
+// without authorization.
 //
 // A request with a body is not replayed if the rejection is longer than 64 KiB
 // or takes more than 1 s to read, or if 1 s later Base has neither closed the
@@ -51,6 +52,18 @@ type Transport struct {
 	// If Hosts is empty, every host that the program itself sends a request to
 	// gets the token, but no other origin that a redirect leads to.
 	Hosts []string
+
+	// Header names the header that carries the token, for an API that does not
+	// take it in Authorization. Scheme stands before the token there, with a
+	// space between. Both empty: "Authorization: Bearer TOKEN" (RFC 6750
+	// section 2.1). Scheme alone replaces Bearer, as in "Authorization: Token
+	// TOKEN"; Header alone is followed by the token as it is.
+	//
+	// Unlike Authorization, net/http does not remove such a header when a
+	// redirect leads elsewhere. Transport does: one that the caller had set is
+	// not sent to where the token must not go.
+	Header string
+	Scheme string
 
 	// InsecureAllowHTTP allows tokens to travel in plaintext, where everyone
 	// on the path can read and use them. Otherwise such a request fails with
@@ -87,6 +100,7 @@ type Transport struct {
 	self    *Transport // differs from the receiver in a copy
 	cache   *Cache
 	allowed []hostPort // Hosts, parsed
+	carrier carrier    // Header and Scheme
 	err     error      // what is wrong with the fields
 }
 
@@ -105,6 +119,9 @@ func (t *Transport) start() {
 	}
 	if t.err == nil {
 		t.allowed, t.err = parseHosts(t.Hosts)
+	}
+	if t.err == nil {
+		t.carrier, t.err = newCarrier(t.Header, t.Scheme)
 	}
 }
 
@@ -137,9 +154,9 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		closeBody(req)
 		return nil, err
 	}
-	header, authorized := copyHeader(req.Header)
+	header, authorized := t.carrier.copyHeader(req.Header)
 	if authorized {
-		return t.pass(req, req)
+		return t.sendOwn(req)
 	}
 	switch t.decide(req) {
 	case withhold:
@@ -165,22 +182,6 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	return t.replay(req, body, resp, e)
 }
 
-// copyHeader copies the map, with room for one more key, and shares the values
-// in a way that appending to one does not write into the caller's array. It
-// also reports whether the caller has set Authorization, in any case: net/http
-// writes keys as they are. One loop does both because most of a RoundTrip's
-// time is spent here.
-func copyHeader(h http.Header) (out http.Header, authorized bool) {
-	out = make(http.Header, len(h)+1)
-	for k, v := range h {
-		if len(k) == len("Authorization") && k[0]|0x20 == 'a' && strings.EqualFold(k, "Authorization") {
-			return nil, true
-		}
-		out[k] = v[:len(v):len(v)]
-	}
-	return out, false
-}
-
 // An outgoing request is the copy that Base gets. The array is its own, because
 // a Base that writes into it must not change the token of other requests; it
 // costs no memory, since the allocator rounds the size of a Request up.
@@ -193,8 +194,8 @@ type outgoing struct {
 func (t *Transport) send(req *http.Request, header http.Header, body payload, e *entry) (*http.Response, error) {
 	out := new(outgoing)
 	out.Request = *req
-	out.authorization = e.header
-	header["Authorization"] = out.authorization[:]
+	out.authorization[0] = t.carrier.value(e)
+	header[t.carrier.name] = out.authorization[:]
 	out.Header = header
 	out.Body, out.GetBody = body.first, body.get
 	return t.pass(&out.Request, req)
@@ -284,7 +285,7 @@ func (t *Transport) replay(req *http.Request, body payload, resp *http.Response,
 		resp.Body.Close()
 	}
 
-	header, _ := copyHeader(req.Header)
+	header, _ := t.carrier.copyHeader(req.Header)
 	resp, err = t.send(req, header, body, next)
 	event = Event{Host: req.URL.Host, Err: err}
 	if err == nil {

@@ -1,6 +1,7 @@
 package bearertest
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -76,11 +77,15 @@ func (s *Server) serveAPI(w http.ResponseWriter, r *http.Request, q request) {
 	}
 }
 
-// bearerToken returns the token of the Authorization header (RFC 6750 section
-// 2.1), and whether there is one.
-func bearerToken(r *http.Request) (string, bool) {
-	scheme, token, ok := strings.Cut(r.Header.Get("Authorization"), " ")
-	return token, ok && strings.EqualFold(scheme, "Bearer")
+// apiToken returns the token of a request to the API (RFC 6750 section 2.1),
+// and whether there is one.
+func (c *Config) apiToken(r *http.Request) (string, bool) {
+	if c.APIHeader != "" && c.APIScheme == "" {
+		token := r.Header.Get(c.APIHeader)
+		return token, token != ""
+	}
+	scheme, token, ok := strings.Cut(r.Header.Get(cmp.Or(c.APIHeader, "Authorization")), " ")
+	return token, ok && strings.EqualFold(scheme, cmp.Or(c.APIScheme, "Bearer"))
 }
 
 // admit counts an API request and returns whose token it has. If the token
@@ -88,7 +93,7 @@ func bearerToken(r *http.Request) (string, bool) {
 func (s *Server) admit(w http.ResponseWriter, r *http.Request, cfg *Config) (Grantee, bool) {
 	// The test's own functions run without the lock.
 	audience, scope := required(cfg.RequiredAudience, r), required(cfg.RequiredScope, r)
-	token, sent := bearerToken(r)
+	token, sent := cfg.apiToken(r)
 	var g Grantee
 	s.mu.Lock()
 	t := s.state.validAccess(token)

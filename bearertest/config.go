@@ -71,6 +71,11 @@ type Config struct {
 	// DeviceInterval is the least time between two polls: 0 means 5 s.
 	DeviceInterval time.Duration
 
+	// APIHeader and APIScheme are the header in which the API takes the token,
+	// and the word before it there, as the Header and Scheme of a
+	// bearer.Transport are. Both empty means "Authorization: Bearer TOKEN".
+	APIHeader string
+	APIScheme string
 	// RequiredScope returns the scopes that a request to the API needs,
 	// separated by spaces; nil or "" means none. A valid token that lacks
 	// one of them is answered 403 with an insufficient_scope challenge (RFC

@@ -1,17 +1,14 @@
 package config
 
 import (
-	"context"
 	"crypto/sha256"
 	"crypto/tls"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"time"
-
-	"golang.org/x/oauth2"
 
 	"example.com/bearer"
 )
@@ -62,11 +59,12 @@ func (m *maker) client(name string) *client {
 		c.declared.Use, c.declared.BaseURL, c.declared.Hosts = d.own.Use, d.own.BaseURL, d.own.Hosts
 		c.declared.Connection, c.declared.InsecureAllowHTTP = d.own.Connection, d.own.InsecureAllowHTTP
 		c.declared.AllowedDomains = d.own.AllowedDomains
+		c.declared.TokenHeader, c.declared.TokenScheme = d.own.TokenHeader, d.own.TokenScheme
 	} else {
 		c.supply = m.supply(name, d)
 		c.cache = m.cache(name, d)
 	}
-	c.transport = m.transport(c)
+	c.transport = m.transport(d, c)
 	m.set.clients[name] = c
 	return c
 }
@@ -76,7 +74,7 @@ func duration(d Duration) time.Duration { return time.Duration(d) }
 // cache makes what keeps the client's token.
 func (m *maker) cache(name string, d *declared) *bearer.Cache {
 	c := &bearer.Cache{
-		Source: m.supply(name, d).source, Key: key(name, &d.Client),
+		Source: m.supply(name, d).source, Key: m.key(name, &d.Client), Extras: m.extras(name).all(),
 		DefaultLifetime: duration(d.DefaultLifetime), Breaker: m.breaker(&d.Client), Hooks: m.loader.Hooks,
 	}
 	if m.loader.Logger != nil {
@@ -88,51 +86,49 @@ func (m *maker) cache(name string, d *declared) *bearer.Cache {
 			c.RefreshBefore = -1
 		}
 	}
-	if s := d.Store; s != nil && !s.Off {
-		if s.Name == "" {
-			c.Store = bearer.DirStore(s.Dir)
-		} else if store, err := m.loader.Stores[s.Name](name, d.Client); err != nil {
-			m.checker.wrong(d, "store.name", err.Error())
-		} else {
-			c.Store = store
+	switch s := d.Store; {
+	case s == nil && m.loader.Stores[""] == nil, s != nil && s.Off:
+	case s != nil && s.Name == "":
+		c.Store = bearer.DirStore(s.Dir)
+	default:
+		named := ""
+		if s != nil {
+			named = s.Name
 		}
+		store, err := m.loader.Stores[named](name, d.Client)
+		if err != nil {
+			m.checker.wrong(d, "store.name", err.Error())
+		}
+		c.Store = store
 	}
 	return c
 }
 
 // key names the token in a store. It depends on all that the token depends on,
 // so that a token for other scopes is never taken for this one's.
-func key(name string, c *Client) string {
-	sum := sha256.Sum256(fmt.Appendf(nil, "%q", []string{
+func (m *maker) key(name string, c *Client) string {
+	what := []string{
 		c.grantType(), string(c.Issuer), string(c.TokenURL), c.ClientID, c.Audience,
 		fmt.Sprintf("%q %q %q %q", c.Scopes, c.Resource, c.Connection, c.Chain), c.RequestedTokenType,
-	}))
+		c.subject(),
+	}
+	if m.loader.Confined {
+		what = append(what, string(m.checker.scope[:]))
+	}
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q", what))
 	return name + "-" + hex.EncodeToString(sum[:8])
 }
 
-// breaker returns the breaker of the client's token endpoint, which it shares
-// with the other clients there.
-func (m *maker) breaker(c *Client) bearer.Breaker {
-	var openFor Duration
-	if c.Breaker != nil {
-		if c.Breaker.Off {
-			return bearer.NoBreaker
-		}
-		openFor = c.Breaker.OpenFor
+// subject returns what a signed assertion says of whom the token is for.
+func (c *Client) subject() string {
+	if c.AssertionJWT == nil {
+		return ""
 	}
-	endpoint := c.TokenURL
-	if endpoint == "" {
-		endpoint = c.Issuer
+	text, err := json.Marshal(c.AssertionJWT)
+	if err != nil { // a number that JSON does not have
+		text = fmt.Append(nil, *c.AssertionJWT)
 	}
-	if endpoint == "" {
-		return &bearer.CircuitBreaker{OpenFor: duration(openFor)} // a source of the program's own
-	}
-	filled, _ := fill(string(endpoint), "connection", func(name string) string { return c.Connection[name] })
-	id := filled + " " + openFor.String()
-	if m.breakers[id] == nil {
-		m.breakers[id] = &bearer.CircuitBreaker{OpenFor: duration(openFor)}
-	}
-	return m.breakers[id]
+	return string(text)
 }
 
 // supply returns where the client's tokens come from.
@@ -154,21 +150,19 @@ func (m *maker) newSupply(name string, d *declared) *supply {
 		}
 		return &supply{source: s}
 	}
-	b := &builder{Client: d.Client, dir: m.checker.dir, loader: m.loader, proxy: d.proxy()}
+	b := &builder{Client: d.Client, dir: m.checker.dir, loader: m.loader, proxy: d.proxy(), extras: m.extras(name), lender: d.lender}
 	settings := d.TLSConfig
 	if d.OAuth2 != nil {
+		b.proxy = d.OAuth2.proxy(b.proxy)
 		if d.OAuth2.TLSConfig != nil {
 			settings = d.OAuth2.TLSConfig
-		}
-		if d.OAuth2.ProxyURL != "" {
-			b.proxy = proxy{d.OAuth2.ProxyURL, d.OAuth2.NoProxy, d.OAuth2.ProxyHeader}
 		}
 	}
 	if settings != nil {
 		b.tls, _, _ = settings.config() // it has been checked
 	}
 	if d.Chain != "" {
-		b.chain = m.chain(d.Chain)
+		b.chain = m.chain(d)
 	}
 	server := b.server()
 	s := &supply{builder: b}
@@ -179,57 +173,17 @@ func (m *maker) newSupply(name string, d *declared) *supply {
 	return s
 }
 
-// chain returns what obtains the token of another client. It comes from that
-// client's Cache, unless it is no access token: an assertion is used once, and
-// no Cache takes what cannot be sent in a header.
-func (m *maker) chain(name string) func(context.Context) (*oauth2.Token, error) {
-	other := m.checker.clients[name]
-	if other.own.Use != "" {
-		other = m.checker.clients[other.own.Use]
-	}
-	switch long("token-type", other.RequestedTokenType) {
-	case "", long("token-type", "access_token"):
-		return m.client(other.name).cache.Token
-	}
-	return m.supply(other.name, other).source.Token
-}
-
-// chained returns the token of the client that the chain leads to: its ID token
-// if that is what the server is told that it gets.
-func (b *builder) chained(ctx context.Context) (string, error) {
-	t, err := b.chain(ctx)
-	if err != nil {
-		return "", err
-	}
-	if long("token-type", b.SubjectTokenType) != long("token-type", "id_token") {
-		return t.AccessToken, nil
-	}
-	id, _ := t.Extra("id_token").(string)
-	if id == "" {
-		return "", errors.New("the client " + b.Chain + " has no ID token; ask for the scope openid there")
-	}
-	return id, nil
-}
-
 // transport makes what authorizes the client's requests.
-func (m *maker) transport(c *client) http.RoundTripper {
+func (m *maker) transport(d *declared, c *client) http.RoundTripper {
 	base := m.base(c)
-	if c.dynamic() {
+	if c.declared.following() {
 		return &following{client: c, base: base}
 	}
-	t := &bearer.Transport{Source: c.cache, Base: base, InsecureAllowHTTP: is(c.declared.InsecureAllowHTTP, false)}
-	connection := func(name string) string { return c.declared.Connection[name] }
-	for _, host := range c.declared.Hosts {
-		filled, _ := fill(host, "connection", connection)
-		t.Hosts = append(t.Hosts, filled)
+	hosts, err := c.declared.hosts(nil)
+	if err != nil { // without hosts, every host would get the token
+		m.checker.wrong(d, "base_url", err.Error())
 	}
-	if len(t.Hosts) == 0 && c.declared.BaseURL != "" {
-		filled, _ := fill(string(c.declared.BaseURL), "connection", connection)
-		if u, err := url.Parse(filled); err == nil {
-			t.Hosts = []string{u.Host}
-		}
-	}
-	return t
+	return c.authorized(base, hosts)
 }
 
 // base returns what sends the client's requests, nil for the default.

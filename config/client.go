@@ -29,7 +29,7 @@ func (c *Client) authMethod() string {
 }
 
 func (c *Client) clientSecret() secretSource {
-	return secretSource{value: c.ClientSecret, file: c.ClientSecretFile, command: c.ClientSecretCommand}
+	return secretSource{value: c.ClientSecret, file: c.ClientSecretFile, command: c.ClientSecretCommand, lent: c.lent}
 }
 
 func (c *Client) privateKey() secretSource {
@@ -58,5 +58,3 @@ func (c *Client) secretKey() string {
 	}
 	return "client_secret"
 }
-
-func (c *Client) proxy() proxy { return proxy{c.ProxyURL, c.NoProxy, c.ProxyHeader} }

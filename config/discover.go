@@ -73,6 +73,9 @@ func (b *builder) newSource(server grant.Server, d *discovery) bearer.Source {
 	if _, ok := usual.(bearer.Refresher); ok {
 		return refresher{s}
 	}
+	if b.chain != nil {
+		return chainedSource{s, b.chain}
+	}
 	return s
 }
 

@@ -4,88 +4,153 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"net/url"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
-	"sync"
 
 	"example.com/bearer"
 )
 
-// Some servers say in the token answer where a tenant's API is: Salesforce by
-// instance_url. Such a member may stand in base_url and hosts, as
-// ${token.instance_url}. What a server answers decides where its token goes, so
-// the declaration must say within which domains (allowed_domains).
+// Some servers say only to a client with a token where the API is: Salesforce
+// by instance_url in the token answer, QuickBooks by realmId in the callback of
+// a login. Such a value may stand in base_url and hosts, as
+// ${token.instance_url} and ${callback.realmId}. What decides about the host
+// decides where the token goes, so the declaration must say within which
+// domains (allowed_domains); elsewhere a value has safe characters alone.
 
-// dynamic reports whether the server's answers say where the API is.
-func (c *client) dynamic() bool {
-	return strings.Contains(strings.Join(append([]string{string(c.declared.BaseURL)}, c.declared.Hosts...), " "), "${token.")
-}
-
-// fill replaces the variables of a URL or a host.
-func (c *client) fill(raw string, answer func(string) string) (string, error) {
-	raw, _ = fill(raw, "connection", func(name string) string { return c.declared.Connection[name] })
-	filled, missing := fill(raw, "token", answer)
-	if missing != "" {
-		return "", fmt.Errorf("config: the token answer has no %s, which says where the API is", missing)
+// needs returns the variables of base_url and hosts.
+func (c *Client) needs() []need {
+	var needs []need
+	for _, raw := range append([]string{string(c.BaseURL)}, c.Hosts...) {
+		filled, _ := connect(raw, c.Connection)
+		needs = append(needs, needsOf(filled)...)
 	}
-	return filled, nil
+	return needs
 }
 
-// base returns base_url with what the token answer says.
-func (c *client) base(answer func(string) string) (*url.URL, error) {
-	filled, err := c.fill(string(c.declared.BaseURL), answer)
+// following reports whether the server says which hosts get the token.
+func (c *Client) following() bool {
+	for _, raw := range c.targets() {
+		filled, _ := connect(raw, c.Connection)
+		if slices.ContainsFunc(needsOf(filled), func(n need) bool { return n.inHost }) {
+			return true
+		}
+	}
+	return false
+}
+
+// targets returns what says which hosts get the token: hosts, or else base_url.
+func (c *Client) targets() []string {
+	if len(c.Hosts) == 0 && c.BaseURL != "" {
+		return []string{string(c.BaseURL)}
+	}
+	return c.Hosts
+}
+
+var (
+	hostPart = regexp.MustCompile(`^[A-Za-z0-9.-]+$`)
+	pathPart = regexp.MustCompile(`^[A-Za-z0-9._~:-]+$`)
+)
+
+// fits reports whether a value may stand where a variable does.
+func (n need) fits(value string) bool {
+	switch {
+	case !n.inHost:
+		return pathPart.MatchString(value) && strings.Trim(value, ".") != ""
+	case n.start == 0 && strings.Contains(value, "://"):
+		u, err := url.Parse(value)
+		return err == nil && u.Host != "" && u.User == nil && !strings.ContainsAny(value, "?#\\")
+	}
+	return hostPart.MatchString(value)
+}
+
+// fill replaces the variables of a URL or a host. lookup has the values of
+// those that need a token.
+func (c *Client) fill(raw string, lookup func(name string) string) (string, error) {
+	raw, _ = connect(raw, c.Connection)
+	var filled strings.Builder
+	done := 0
+	for _, n := range needsOf(raw) {
+		value := lookup(n.name)
+		switch {
+		case value == "":
+			return "", fmt.Errorf("config: the %s has no %s, which says where the API is", answerOf[n.kind], n.name)
+		case !n.fits(value):
+			return "", fmt.Errorf("config: the %s has a %s that cannot stand in a URL", answerOf[n.kind], n.name)
+		}
+		filled.WriteString(raw[done:n.start] + value)
+		done = n.end
+	}
+	return filled.String() + raw[done:], nil
+}
+
+var answerOf = map[string]string{"token": "token answer", "callback": "callback"}
+
+// base returns base_url with what the server says.
+func (c *Client) base(lookup func(string) string) (*url.URL, error) {
+	return c.resolve(string(c.BaseURL), lookup)
+}
+
+// resolve returns base_url, or the beginning of it that has the host.
+func (c *Client) resolve(raw string, lookup func(string) string) (*url.URL, error) {
+	filled, err := c.fill(raw, lookup)
 	if err != nil {
 		return nil, err
 	}
 	u, err := url.Parse(filled)
 	if err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && u.Scheme != "http" {
-		return nil, errors.New("config: with what the token answer says, base_url is not an absolute URL")
+		return nil, errors.New("config: with what the server says, base_url is not an absolute URL")
 	}
-	if c.dynamic() && !c.allows(u.Host) {
-		return nil, c.forbidden(u.Host)
+	template, _ := connect(raw, c.Connection)
+	if slices.ContainsFunc(needsOf(template), func(n need) bool { return n.inHost }) && !c.allows(u.Host) {
+		return nil, forbidden(u.Host)
 	}
 	return u, nil
 }
 
 // hosts returns the hosts that get the token.
-func (c *client) hosts(answer func(string) string) ([]string, error) {
-	if len(c.declared.Hosts) == 0 {
-		u, err := c.base(answer)
+func (c *Client) hosts(lookup func(string) string) ([]string, error) {
+	if len(c.Hosts) == 0 {
+		if c.BaseURL == "" {
+			return nil, nil
+		}
+		template, _ := connect(string(c.BaseURL), c.Connection)
+		u, err := c.resolve(template[:pathOf(template)], lookup) // the path may need more
 		if err != nil {
 			return nil, err
 		}
 		return []string{u.Host}, nil
 	}
 	var hosts []string
-	for _, host := range c.declared.Hosts {
-		filled, err := c.fill(host, answer)
+	for _, host := range c.Hosts {
+		filled, err := c.fill(host, lookup)
 		if err != nil {
 			return nil, err
 		}
 		if u, err := url.Parse(filled); err == nil && u.Host != "" { // the answer has a URL
 			filled = u.Host
 		}
-		if strings.Contains(host, "${token.") && !c.allows(filled) {
-			return nil, c.forbidden(filled)
+		if template, _ := connect(host, c.Connection); len(needsOf(template)) > 0 && !c.allows(filled) {
+			return nil, forbidden(filled)
 		}
 		hosts = append(hosts, filled)
 	}
 	return hosts, nil
 }
 
-func (c *client) forbidden(host string) error {
-	return fmt.Errorf("config: the token answer leads to %q, which is not in allowed_domains", printable(host))
+func forbidden(host string) error {
+	return fmt.Errorf("config: the server leads to %q, which is not in allowed_domains", printable(host))
 }
 
 // allows reports whether a host, without a port, is in allowed_domains.
-func (c *client) allows(host string) bool {
-	host = strings.ToLower(host)
-	if strings.ContainsAny(host, ":/?#@\\ ") {
+func (c *Client) allows(host string) bool {
+	if !hostPart.MatchString(host) {
 		return false
 	}
-	for _, domain := range c.declared.AllowedDomains {
+	host = strings.ToLower(host)
+	for _, domain := range c.AllowedDomains {
 		domain = strings.ToLower(domain)
 		if parent, wildcard := strings.CutPrefix(domain, "*"); host == domain || wildcard && strings.HasSuffix(host, parent) && len(host) > len(parent) {
 			return true
@@ -94,18 +159,21 @@ func (c *client) allows(host string) bool {
 	return false
 }
 
-// answer returns what looks up the members of the token answer. A token from a
-// Store has lost them: then it obtains another token, once.
-func (c *client) answer(ctx context.Context) (func(name string) string, error) {
+// lookup returns what looks up the values of the variables. A token of a Store
+// may be from before it kept them: then lookup obtains another token, once; but
+// only a login brings what came with the callback.
+func (c *client) lookup(ctx context.Context) (func(name string) string, error) {
 	t, err := c.cache.Token(ctx)
 	if err != nil {
 		return nil, err
 	}
-	member := func(name string) string { return asText(t.Extra(name)) }
-	needs := inURL.FindAllStringSubmatch(strings.Join(append([]string{string(c.declared.BaseURL)}, c.declared.Hosts...), " "), -1)
-	for _, n := range needs {
-		if n[1] != "token" || member(n[2]) != "" {
+	value := func(name string) string { return asText(t.Extra(name)) }
+	for _, n := range c.declared.needs() {
+		if value(n.name) != "" {
 			continue
+		}
+		if n.kind == "callback" {
+			return nil, fmt.Errorf("config: the stored login has no %s, which came with the callback and says where the API is: %w", n.name, bearer.ErrLoginRequired)
 		}
 		c.mu.Lock()
 		again := c.lacking != t.AccessToken
@@ -116,14 +184,14 @@ func (c *client) answer(ctx context.Context) (func(name string) string, error) {
 		if t, err = c.cache.Renew(ctx, nil); err != nil {
 			return nil, err
 		}
-		if member(n[2]) == "" {
+		if value(n.name) == "" {
 			c.mu.Lock()
 			c.lacking = t.AccessToken
 			c.mu.Unlock()
 		}
 		break
 	}
-	return member, nil
+	return value, nil
 }
 
 // asText returns a member of a JSON answer as it stands in a URL.
@@ -131,53 +199,10 @@ func asText(v any) string {
 	switch v := v.(type) {
 	case string:
 		return v
+	case int64: // of an answer that is a form
+		return strconv.FormatInt(v, 10)
 	case float64:
 		return strconv.FormatFloat(v, 'f', -1, 64)
 	}
 	return ""
-}
-
-// A following transport authorizes requests to where the token answer leads.
-type following struct {
-	client *client
-	base   http.RoundTripper
-
-	mu      sync.Mutex // guards what follows
-	where   string     // the hosts of current
-	current *bearer.Transport
-}
-
-// RoundTrip implements [http.RoundTripper]. A request with its own
-// Authorization header needs no token, and so no answer.
-func (f *following) RoundTrip(req *http.Request) (*http.Response, error) {
-	if _, own := req.Header["Authorization"]; own {
-		return (&bearer.Transport{Source: f.client.cache, Base: f.base}).RoundTrip(req)
-	}
-	answer, err := f.client.answer(req.Context())
-	var hosts []string
-	if err == nil {
-		hosts, err = f.client.hosts(answer)
-	}
-	if err != nil {
-		if req.Body != nil {
-			req.Body.Close()
-		}
-		return nil, err
-	}
-	return f.to(hosts).RoundTrip(req)
-}
-
-// to returns the transport for those hosts. Tokens of one credential lead to
-// the same ones, so it is made again only after a tenant has moved.
-func (f *following) to(hosts []string) *bearer.Transport {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if where := strings.Join(hosts, " "); f.current == nil || f.where != where {
-		f.where = where
-		f.current = &bearer.Transport{
-			Source: f.client.cache, Base: f.base, Hosts: hosts,
-			InsecureAllowHTTP: is(f.client.declared.InsecureAllowHTTP, false),
-		}
-	}
-	return f.current
 }

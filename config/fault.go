@@ -3,7 +3,9 @@ package config
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
+	"unicode"
 )
 
 // A Fault is one mistake in a file. It never shows a secret.
@@ -12,6 +14,7 @@ type Fault struct {
 	Line, Column int    // of the value, or of the key that is wrong; from 1; 0 if the file as a whole is at fault
 	Path         string // such as clients.reports.refresh.before; empty for the file as a whole
 	Text         string // what is wrong and what to do
+	Confined     bool   // it is no fault without [Loader.Confined]
 }
 
 // String returns "FILE:LINE:COLUMN: PATH: TEXT", without what is not known.
@@ -50,6 +53,8 @@ type finding struct {
 	path  string
 	text  string // may quote a value or a key
 	plain string // the same without; used if the line holds a secret; empty: text quotes nothing
+
+	confined bool
 }
 
 // faults collects findings.
@@ -60,8 +65,17 @@ type faults struct {
 }
 
 func (f *faults) add(p place, path, text, plain string) {
-	f.findings = append(f.findings, finding{p, path, text, plain})
+	f.findings = append(f.findings, finding{place: p, path: path, text: text, plain: plain})
 }
+
+// forbid adds what only a confined file may not do.
+func (f *faults) forbid(p place, path, what string) {
+	text := "this file may not " + what + " until you have approved it"
+	f.findings = append(f.findings, finding{place: p, path: path, text: text, confined: true})
+}
+
+// full reports whether there are so many findings that more are not looked for.
+func (f *faults) full() bool { return len(f.findings) > 3*maxFaults }
 
 // err returns all findings as one error, nil if there are none. A value that
 // was merged into several clients is at fault once.
@@ -81,7 +95,7 @@ func (f *faults) err() error {
 		if x.plain != "" && f.secret[x.line] {
 			x.text = x.plain
 		}
-		fault := Fault{f.file, x.line, x.column, x.path, x.text}
+		fault := Fault{f.file, x.line, x.column, x.path, x.text, x.confined}
 		if seen[fault] {
 			continue
 		}
@@ -93,4 +107,30 @@ func (f *faults) err() error {
 		e.Faults = append(e.Faults, fault)
 	}
 	return e
+}
+
+// quoted returns a value as a fault shows it.
+func quoted(raw string) string { return strconv.Quote(printable(raw)) }
+
+// printable returns the beginning of text without what a terminal could take
+// for a command or for another line.
+func printable(text string) string {
+	const most = 40
+	text = strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(text, "?"))
+	if runes := []rune(text); len(runes) > most {
+		return string(runes[:most]) + "..."
+	}
+	return text
+}
+
+func join(path, name string) string {
+	if path == "" {
+		return name
+	}
+	return path + "." + name
 }

@@ -12,7 +12,7 @@ type File struct {
 // for, and how its token is kept valid.
 type Client struct {
 	Provider   string            `json:"provider,omitzero" jsonschema:"The server, by its name below providers or by a built-in one: matrica, metafy or matter. Empty: the server is declared here."`
-	Use        string            `json:"use,omitzero" jsonschema:"Another client whose credential and token this one shares, for other hosts. Only base_url, hosts and insecure_allow_http can stand beside it."`
+	Use        string            `json:"use,omitzero" jsonschema:"Another client whose credential and token this one shares, for other hosts. Beside it can stand only what says where the API is and how it takes the token: base_url, hosts, allowed_domains, connection, token_header, token_scheme and insecure_allow_http."`
 	Source     string            `json:"source,omitzero" jsonschema:"A source of tokens that the program provides under this name, in place of a server and a grant."`
 	OAuth2     *OAuth2           `json:"oauth2,omitempty" jsonschema:"An oauth2 block of Prometheus, as it is, in place of a server and a grant."`
 	Connection map[string]string `json:"connection,omitempty" jsonschema:"What ${connection.NAME} stands for in URLs and hosts, such as the domain of a tenant."`
@@ -58,6 +58,8 @@ type Client struct {
 	Refresh *Refresh `json:"refresh,omitempty" jsonschema:"When the token is refreshed. false: no background refresh; at expiry all callers wait."`
 	Breaker *Breaker `json:"breaker,omitempty" jsonschema:"The circuit breaker before the token endpoint, which clients of the same endpoint share. false: none."`
 	Store   *Store   `json:"store,omitempty" jsonschema:"Where the token survives the process. Empty or false: nowhere."`
+
+	lent bool // the program has the secret, and the file none
 }
 
 // Server is an authorization server as data, and what is known of its APIs.
@@ -92,7 +94,9 @@ type Server struct {
 
 	BaseURL        URL      `json:"base_url,omitzero" jsonschema:"The API. Relative URLs are resolved against it. If hosts is empty, its host is the only one that gets the token."`
 	Hosts          []string `json:"hosts,omitempty" jsonschema:"The only hosts that get the token, each host or host:port. Empty: the host of base_url; without one, the host of each request that the program itself makes."`
-	AllowedDomains []string `json:"allowed_domains,omitempty" jsonschema:"Where ${token.NAME} may lead to, each a host or *. and a domain, such as *.my.salesforce.com. Required with ${token.NAME}."`
+	AllowedDomains []string `json:"allowed_domains,omitempty" jsonschema:"Where ${token.NAME} and ${callback.NAME} may lead to, each a host or *. and a domain, such as *.my.salesforce.com. Required if one stands in a host."`
+	TokenHeader    string   `json:"token_header,omitzero" jsonschema:"The header in which the API takes the token, such as X-Shopify-Access-Token. Empty: Authorization."`
+	TokenScheme    string   `json:"token_scheme,omitzero" jsonschema:"The word before the token in that header, such as Zoho-oauthtoken. Empty: Bearer; none if token_header is set."`
 }
 
 // TokenRequest is how token requests differ from RFC 6749.
@@ -179,8 +183,8 @@ type OAuth2 struct {
 	TokenURL                 URL                 `json:"token_url,omitzero" jsonschema:"The token endpoint. Required."`
 	EndpointParams           map[string]Secret   `json:"endpoint_params,omitempty" jsonschema:"Further parameters of token requests."`
 	TLSConfig                *TLSConfig          `json:"tls_config,omitempty" jsonschema:"TLS to the token endpoint."`
-	ProxyURL                 URL                 `json:"proxy_url,omitzero" secret:"" group:"proxy" jsonschema:"The HTTP proxy for the token endpoint. Empty: HTTPS_PROXY and NO_PROXY of the environment."`
+	ProxyURL                 URL                 `json:"proxy_url,omitzero" secret:"" jsonschema:"The HTTP proxy for the token endpoint. Empty: that of proxy_from_environment, or of the client's own proxy_url, or none."`
 	NoProxy                  string              `json:"no_proxy,omitzero" jsonschema:"Hosts, domains and networks that proxy_url is not for, separated by commas. Empty: none."`
 	ProxyHeader              map[string][]Secret `json:"proxy_connect_header,omitempty" secret:"" jsonschema:"Headers for proxy_url with CONNECT, each a list of values."`
-	ProxyFromEnvironment     *bool               `json:"proxy_from_environment,omitempty" group:"proxy" jsonschema:"The default here: HTTPS_PROXY and NO_PROXY of the environment."`
+	ProxyFromEnvironment     *bool               `json:"proxy_from_environment,omitempty" jsonschema:"Takes the proxy for the token endpoint from HTTPS_PROXY and NO_PROXY of the environment. Empty: false, as in Prometheus."`
 }

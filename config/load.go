@@ -1,6 +1,9 @@
 package config
 
 import (
+	"cmp"
+	"context"
+	"crypto/sha256"
 	"log/slog"
 	"net/http"
 	"os"
@@ -21,9 +24,14 @@ type Loader struct {
 	// file; for Parse the working directory.
 	Dir string
 
+	// Name is what faults call the data that Parse reads. Empty: "config".
+	Name string
+
 	// Confined is for a file that was found rather than named, such as one of
-	// a repository that somebody else wrote: commands, environment variables
-	// and paths outside its folder are faults.
+	// a repository that somebody else wrote, and that also says which hosts
+	// get the tokens: commands, environment variables, paths outside its
+	// folder, and the Sources and Stores that it names are faults. The keys of
+	// its tokens depend on its content, so that it finds none of another file.
 	Confined bool
 
 	// Base sends all requests: to APIs, to which it is the Base of the
@@ -46,7 +54,15 @@ type Loader struct {
 	Sources map[string]func(name string, c Client) (bearer.Source, error)
 
 	// Stores are the stores that a file may name, by store.name; see Sources.
+	// The one named "" is for clients that declare no store. Nil: none.
 	Stores map[string]func(name string, c Client) (bearer.Store, error)
+
+	// ClientSecret returns what returns the secret of a client that declares
+	// none but can use one, nil if there is none. It is called when the set is
+	// opened, and what it returns is called for each token request. A client
+	// with required authenticates with a secret and is at fault without one;
+	// another one is public then. Nil: secrets are in the file.
+	ClientSecret func(name string, required bool) func(context.Context) (string, error)
 }
 
 // Load reads a file with the zero [Loader].
@@ -70,7 +86,9 @@ func (l *Loader) Load(path string) (*Set, error) {
 }
 
 // Parse is Load for data. Relative paths are relative to Dir.
-func (l *Loader) Parse(data []byte) (*Set, error) { return l.open(data, "config", l.Dir) }
+func (l *Loader) Parse(data []byte) (*Set, error) {
+	return l.open(data, cmp.Or(l.Name, "config"), l.Dir)
+}
 
 // readLimited reads a file, or as much of it as shows that it is too large.
 func readLimited(path string) ([]byte, error) {
@@ -109,10 +127,16 @@ func (l *Loader) open(data []byte, name, dir string) (*Set, error) {
 	}
 	var file File
 	d.node(root, reflect.ValueOf(&file).Elem(), "", field{}, 0)
+	if d.exceeded || d.full() {
+		return nil, d.err()
+	}
 	if len(file.Clients) == 0 && d.err() == nil {
 		d.add(place{}, "", "no client is declared; set clients", "")
 	}
 	k := &checker{decoder: d, file: &file, loader: l, clients: map[string]*declared{}}
+	if l.Confined {
+		k.scope = sha256.Sum256(data)
+	}
 	k.providers()
 	for name, own := range file.Clients {
 		if own == nil {
@@ -123,11 +147,16 @@ func (l *Loader) open(data []byte, name, dir string) (*Set, error) {
 		if own.Use != "" {
 			c.Client = *own
 		}
+		c.lend(l)
 		k.clients[name] = c
 	}
 	for _, name := range sorted(k.clients) {
+		if k.full() {
+			break
+		}
 		k.check(k.clients[name])
 	}
+	k.breakers()
 	if err := d.err(); err != nil {
 		return nil, err
 	}

@@ -18,6 +18,10 @@ var otherNames = map[string]string{
 	"discovery_url": "issuer", "issuer_url": "issuer", "refresh_before": "refresh", "header": "headers",
 }
 
+// mostCompared bounds how many names one is compared with: a file may have many
+// thousand clients, and as many mistakes.
+const mostCompared = 200
+
 // nearest returns the known key that name was probably meant to be, "" if there
 // is none.
 func nearest(name string, known []string) string {
@@ -25,11 +29,18 @@ func nearest(name string, known []string) string {
 	squeeze := func(s string) string { return plain.Replace(strings.ToLower(s)) }
 	meant := otherNames[strings.ReplaceAll(strings.ToLower(name), "-", "_")]
 	best, least := "", 3 // three letters wrong is another word
+	if len(known) > mostCompared {
+		return ""
+	}
+	squeezed := squeeze(name)
 	for _, k := range known {
 		if k == meant {
 			return k
 		}
-		if d := distance(squeeze(name), squeeze(k)); d < least && d*3 <= len(k) {
+		if longer := len(squeezed) - len(k); longer > least || -longer > 2*least {
+			continue // so much longer or shorter is another word
+		}
+		if d := distance(squeezed, squeeze(k)); d < least && d*3 <= len(k) {
 			best, least = k, d
 		}
 	}

@@ -40,8 +40,9 @@ func (s *Set) Names() []string {
 }
 
 // Client returns an http.Client whose requests carry the token of that client,
-// over [Set.Transport]. It may be changed: each call returns another one. The
-// error is about a name that is not declared.
+// over [Set.Transport]. It has no Timeout, which would end downloads too: set
+// one, or a context for each request. It may be changed: each call returns
+// another one. The error is about a name that is not declared.
 func (s *Set) Client(name string) (*http.Client, error) {
 	t, err := s.Transport(name)
 	if err != nil {
@@ -82,20 +83,20 @@ func (s *Set) Declaration(name string) (Client, error) {
 }
 
 // BaseURL returns the base_url of that client, nil if it has none. If the
-// server's answers say where the API is, it obtains a token, or waits for one
+// server says where the API is, it obtains a token, or waits for one
 // until ctx ends.
 func (s *Set) BaseURL(ctx context.Context, name string) (*url.URL, error) {
 	c, err := s.client(name)
 	if err != nil || c.declared.BaseURL == "" {
 		return nil, err
 	}
-	answer := func(string) string { return "" }
-	if c.dynamic() {
-		if answer, err = c.answer(ctx); err != nil {
+	var lookup func(string) string
+	if template, _ := connect(string(c.declared.BaseURL), c.declared.Connection); len(needsOf(template)) > 0 {
+		if lookup, err = c.lookup(ctx); err != nil {
 			return nil, err
 		}
 	}
-	return c.base(answer)
+	return c.declared.base(lookup)
 }
 
 func (s *Set) client(name string) (*client, error) {

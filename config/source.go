@@ -6,8 +6,6 @@ import (
 	"net/http"
 	"net/url"
 
-	"golang.org/x/oauth2"
-
 	"example.com/bearer"
 	"example.com/bearer/grant"
 )
@@ -17,9 +15,11 @@ type builder struct {
 	Client
 	dir    string // where commands run
 	loader *Loader
-	tls    *tls.Config                                  // to the authorization server; nil: the default
-	proxy  proxy                                        // the same
-	chain  func(context.Context) (*oauth2.Token, error) // nil without chain
+	tls    *tls.Config // to the authorization server; nil: the default
+	proxy  proxy       // the same
+	chain  *chain      // nil without one
+	extras extras      // what its tokens keep
+	lender lender      // nil unless the program may have the client's secret
 }
 
 // server returns the authorization server.
@@ -27,7 +27,6 @@ func (b *builder) server() grant.Server {
 	s := grant.Server{
 		Issuer: b.url(b.Issuer), AuthURL: b.url(b.AuthURL), TokenURL: b.url(b.TokenURL),
 		RevokeURL: b.url(b.RevokeURL), DeviceAuthURL: b.url(b.DeviceAuthURL),
-		IssuerInCallback:  is(b.IssuerInCall, false) && b.Issuer != "",
 		InsecureAllowHTTP: is(b.InsecureAllowHTTP, false),
 		RefreshURL:        b.url(b.RefreshURL), ScopeSeparator: b.ScopeSeparator, CodeParam: b.CodeParam,
 	}
@@ -48,7 +47,7 @@ func (b *builder) server() grant.Server {
 	switch {
 	case b.loader.Base != nil:
 		s.Transport = b.loader.Base
-	case b.mutualTLS() && b.proxy.url == "":
+	case b.mutualTLS() && b.proxy.usual():
 		// The transport of grant.TLS has the configuration.
 	default:
 		if t := network(b.tls, b.proxy); t != nil {
@@ -63,7 +62,7 @@ func (b *builder) server() grant.Server {
 
 // url returns a URL with what connection says in it.
 func (b *builder) url(u URL) string {
-	filled, _ := fill(string(u), "connection", func(name string) string { return b.Connection[name] })
+	filled, _ := connect(string(u), b.Connection)
 	return filled
 }
 
@@ -86,7 +85,7 @@ func (b *builder) authBy(method string) grant.ClientAuth {
 		return grant.PrivateKeyJWT{ID: b.ClientID, KeyFunc: b.signingKey, Audience: b.AssertionAudience}
 	case "tls_client_auth", "self_signed_tls_client_auth":
 		auth := &grant.TLS{ID: b.ClientID}
-		if b.loader.Base == nil && b.proxy.url == "" {
+		if b.loader.Base == nil && b.proxy.usual() {
 			auth.Config = b.tls
 		}
 		return auth
@@ -99,7 +98,10 @@ func (b *builder) authBy(method string) grant.ClientAuth {
 // secret returns a secret as grant takes it: as it is, or as a func that asks
 // for it.
 func (b *builder) secret(s secretSource) (grant.Secret, func(context.Context) (string, error)) {
-	if s.file == "" && len(s.command) == 0 {
+	switch {
+	case s.value == "" && s.file == "" && len(s.command) == 0 && b.lender != nil:
+		return "", b.lender
+	case s.file == "" && len(s.command) == 0:
 		return grant.Secret(s.value), nil
 	}
 	s.dir = b.dir
@@ -137,7 +139,7 @@ func (b *builder) source(s grant.Server) bearer.Source {
 			Scopes:        b.Scopes, Audience: b.Audience, Resource: b.Resource, Params: params,
 		}
 		if b.chain != nil {
-			x.Subject = b.chained
+			x.Subject = b.chain.token
 		}
 		if b.actorToken().set() {
 			x.Actor, x.ActorType = b.given(b.actorToken()), long("token-type", b.ActorTokenType)
@@ -149,24 +151,33 @@ func (b *builder) source(s grant.Server) bearer.Source {
 	}
 }
 
+// refreshAuth returns how the client authenticates with a refresh token, nil if
+// as it does otherwise.
+func (b *builder) refreshAuth() grant.ClientAuth {
+	if b.RefreshAuth == "" {
+		return nil
+	}
+	return b.authBy(b.RefreshAuth)
+}
+
 func (b *builder) authorizationCode(s grant.Server) grant.AuthorizationCode {
-	var again grant.ClientAuth
-	if b.RefreshAuth != "" {
-		again = b.authBy(b.RefreshAuth)
+	if b.IssuerInCall != nil { // else as discovered
+		s.IssuerInCallback = *b.IssuerInCall && s.Issuer != ""
 	}
 	return grant.AuthorizationCode{
-		Server: s, ClientID: b.ClientID, Auth: b.auth(), RefreshAuth: again, RedirectURL: string(b.RedirectURL),
+		Server: s, ClientID: b.ClientID, Auth: b.auth(), RefreshAuth: b.refreshAuth(), RedirectURL: string(b.RedirectURL),
 		Scopes: b.Scopes, Audience: b.Audience, Resource: b.Resource,
 		Params:         shown(b.AuthParams),
 		ExchangeParams: values(b.EndpointParams, b.ExchangeParams),
 		RefreshParams:  values(b.EndpointParams, b.RefreshParams),
 		RefreshScopes:  is(b.RefreshScopes, false), NoPKCE: !is(b.PKCE, true),
+		Extras: b.extras.answer, CallbackExtras: b.extras.callback,
 	}
 }
 
 func (b *builder) device(s grant.Server) grant.Device {
 	return grant.Device{
-		Server: s, ClientID: b.ClientID, Auth: b.auth(),
+		Server: s, ClientID: b.ClientID, Auth: b.auth(), RefreshAuth: b.refreshAuth(), Extras: b.extras.answer,
 		Scopes: b.Scopes, Audience: b.Audience, Resource: b.Resource,
 		Params: shown(b.AuthParams), RefreshParams: values(b.EndpointParams, b.RefreshParams),
 		RefreshScopes: is(b.RefreshScopes, false),
@@ -183,7 +194,7 @@ func (b *builder) given(s secretSource) func(context.Context) (string, error) {
 func (b *builder) assertionFunc(s grant.Server) func(context.Context) (string, error) {
 	switch {
 	case b.chain != nil:
-		return b.chained
+		return b.chain.token
 	case b.AssertionJWT == nil:
 		return b.given(b.assertion())
 	}

@@ -5,9 +5,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"net/http"
-	"net/url"
-
-	"golang.org/x/net/http/httpproxy"
 )
 
 var tlsVersions = map[string]uint16{
@@ -73,16 +70,9 @@ func (t *TLSConfig) certificate() (*tls.Certificate, error) {
 	return &pair, nil
 }
 
-// A proxy is an HTTP proxy, and the hosts that it is not for.
-type proxy struct {
-	url    URL // empty: that of the environment
-	except string
-	header map[string][]Secret
-}
-
 // network returns a transport with those settings, nil if there are none.
 func network(c *tls.Config, p proxy) *http.Transport {
-	if c == nil && p.url == "" {
+	if c == nil && p.usual() {
 		return nil
 	}
 	t := &http.Transport{Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true}
@@ -92,16 +82,7 @@ func network(c *tls.Config, p proxy) *http.Transport {
 	if c != nil {
 		t.TLSClientConfig = c.Clone()
 	}
-	if p.url != "" {
-		choose := (&httpproxy.Config{HTTPProxy: string(p.url), HTTPSProxy: string(p.url), NoProxy: p.except}).ProxyFunc()
-		t.Proxy = func(r *http.Request) (*url.URL, error) { return choose(r.URL) }
-		t.ProxyConnectHeader = http.Header{}
-		for name, values := range p.header {
-			for _, value := range values {
-				t.ProxyConnectHeader.Add(name, string(value))
-			}
-		}
-	}
+	p.set(t)
 	return t
 }
 

@@ -64,8 +64,8 @@ func (d Duration) MarshalJSON() ([]byte, error) {
 }
 
 // URL is an absolute URL. It may have variables: ${connection.NAME} stands for
-// what a client's connection says, and ${token.NAME} for a member of the token
-// answer.
+// what a client's connection says, ${token.NAME} for a member of the token
+// answer, and ${callback.NAME} for a parameter of the callback of a login.
 //
 // When printed, it does not show a password, and nothing if it cannot be
 // parsed.

@@ -167,6 +167,7 @@ func (a *answer) token(types ...string) (*oauth2.Token, error) {
 		return nil, a.error(err.Error() + " where a token was expected")
 	}
 	m = a.Server.Answers.translate(m)
+	m.adopt(a.extras)
 	var scopes []string
 	switch raw := string(m["scope"]); {
 	case (raw == "" || raw == "null") && a.Params.Has("scope"):

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 
 	"golang.org/x/oauth2"
@@ -18,6 +19,8 @@ import (
 //	u, err := flow.AuthCodeURL(ctx, state, verifier) // send the browser there
 //	code, err := flow.Callback(r.URL.Query(), state)
 //	token, err := flow.Exchange(ctx, code, verifier)
+//
+// or two: ExchangeCallback is the last two of them.
 //
 // state and verifier are new for each login, and kept in the browser's session.
 // It is a bearer.Source and a bearer.Refresher: Refresh redeems the refresh
@@ -52,6 +55,16 @@ type AuthorizationCode struct {
 	// if the server did not name them. If false, no scopes are sent, and the
 	// new token has the granted ones (RFC 6749 section 6).
 	RefreshScopes bool
+
+	// CallbackExtras names parameters that the server adds to its callback and
+	// the program needs later, such as QuickBooks' realmId.
+	// [AuthorizationCode.ExchangeCallback] makes them the token's Extra.
+	//
+	// Extras names members of the token answer that Refresh takes over from
+	// the token before if the server's answer lacks them, as it does the
+	// refresh token. Those that CallbackExtras names are taken over too.
+	CallbackExtras []string
+	Extras         []string
 
 	// NoPKCE leaves PKCE out, for a server that rejects its parameters. It is
 	// an error for a public client, whose code nothing else protects; see
@@ -92,6 +105,9 @@ func (a AuthorizationCode) AuthCodeURL(ctx context.Context, state, verifier stri
 			return "", err
 		}
 	}
+	if err := checkExtras("AuthorizationCode.CallbackExtras", a.CallbackExtras); err != nil {
+		return "", err
+	}
 	if err := a.checkLogin(verifier); err != nil {
 		return "", err
 	}
@@ -115,6 +131,26 @@ func (a AuthorizationCode) AuthCodeURL(ctx context.Context, state, verifier stri
 // cannot have seen it. The error is [ErrCodeExpired] if the server does not
 // accept the code any longer; other refusals are an [*Error].
 func (a AuthorizationCode) Exchange(ctx context.Context, code, verifier string) (*oauth2.Token, error) {
+	return a.exchange(ctx, code, verifier, nil)
+}
+
+// ExchangeCallback is Callback and Exchange in one. The token also has those
+// parameters of the query that CallbackExtras names, unless the token answer
+// has members of these names; if the query lacks one, the code is not sent and
+// that is the error.
+func (a AuthorizationCode) ExchangeCallback(ctx context.Context, query url.Values, state, verifier string) (*oauth2.Token, error) {
+	code, err := a.Callback(query, state)
+	if err != nil {
+		return nil, err
+	}
+	extras, err := a.callbackExtras(query)
+	if err != nil {
+		return nil, err
+	}
+	return a.exchange(ctx, code, verifier, extras)
+}
+
+func (a AuthorizationCode) exchange(ctx context.Context, code, verifier string, extras map[string]any) (*oauth2.Token, error) {
 	_, auth, err := a.client()
 	if err != nil {
 		return nil, err
@@ -134,7 +170,10 @@ func (a AuthorizationCode) Exchange(ctx context.Context, code, verifier string) 
 	if !a.NoPKCE {
 		params.Set("code_verifier", verifier)
 	}
-	token, err := a.Server.redeem(ctx, auth, params, "authorization code")
+	token, err := call{
+		server: a.Server, auth: auth, field: "Server.TokenURL", url: a.Server.TokenURL,
+		params: params, once: "authorization code", extras: extras,
+	}.redeem(ctx)
 	return token, meaning(err, "invalid_grant",
 		"the code has expired, was used before, or belongs to another verifier or redirect URL; send the user to AuthCodeURL again",
 		ErrCodeExpired, ErrLoginRequired)
@@ -161,7 +200,7 @@ func (a AuthorizationCode) Refresh(ctx context.Context, prev *oauth2.Token) (*oa
 	if a.RefreshAuth != nil {
 		auth = a.RefreshAuth
 	}
-	return a.Server.refresh(ctx, auth, prev, a.forRefresh(prev))
+	return a.Server.refresh(ctx, auth, prev, a.forRefresh(prev), slices.Concat(a.Extras, a.CallbackExtras))
 }
 
 // Revoke revokes a token of this client; see [Server.Revoke].

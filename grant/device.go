@@ -24,6 +24,10 @@ type Device struct {
 	Audience string   // whom the token is for, if the server asks (Auth0)
 	Resource []string // the same by RFC 8707: absolute URLs
 
+	// RefreshAuth and Extras are as in [AuthorizationCode].
+	RefreshAuth ClientAuth
+	Extras      []string
+
 	// Params are further parameters of Start's request, RefreshParams those of
 	// Refresh's. A parameter that a field sets in the same request is an error.
 	Params        url.Values
@@ -168,7 +172,10 @@ func (d Device) Refresh(ctx context.Context, prev *oauth2.Token) (*oauth2.Token,
 	if err != nil {
 		return nil, err
 	}
-	return d.Server.refresh(ctx, auth, prev, d.forRefresh(prev))
+	if d.RefreshAuth != nil {
+		auth = d.RefreshAuth
+	}
+	return d.Server.refresh(ctx, auth, prev, d.forRefresh(prev), d.Extras)
 }
 
 func (d Device) forConsent() target {

@@ -37,6 +37,8 @@ type call struct {
 	url    string
 	params url.Values // nil: a GET
 	once   string     // what the server spends when it processes the request, such as "refresh token"; "" if the request may be repeated
+
+	extras map[string]any // of the token, unless the answer has them itself
 }
 
 // An answer is a response that has been read completely.
@@ -49,7 +51,8 @@ type answer struct {
 	header   http.Header
 	body     []byte
 	tooLarge bool
-	sent     time.Time // when the attempt began: lifetimes count from here, so that an expiry is never late
+	extras   map[string]any // see call
+	sent     time.Time      // when the attempt began: lifetimes count from here, so that an expiry is never late
 }
 
 // An exchange is a call on its way. It is used by one goroutine;
@@ -265,6 +268,6 @@ func (x *exchange) read(resp *http.Response) (*answer, error) {
 	return &answer{
 		Request: x.request, auth: x.auth, host: x.host, endpoint: x.endpoint,
 		status: resp.StatusCode, header: resp.Header,
-		body: body, tooLarge: len(body) > maxAnswer, sent: x.sent,
+		body: body, tooLarge: len(body) > maxAnswer, extras: x.extras, sent: x.sent,
 	}, nil
 }

@@ -100,7 +100,7 @@ func TestMaybeSpent(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			s, _ := serve(t, func(int, *http.Request, url.Values) (*http.Response, error) { return row.answer() })
-			_, err := s.refresh(t.Context(), basic, &oauth2.Token{RefreshToken: "refresh"}, target{})
+			_, err := s.refresh(t.Context(), basic, &oauth2.Token{RefreshToken: "refresh"}, target{}, nil)
 			if got := maybeSpent(err); got != row.want || err == nil {
 				t.Errorf("%s: got %v, maybe spent %v; want %v", row.name, err, got, row.want)
 			}
@@ -150,7 +150,7 @@ func TestWhatProvesThatNothingWasWritten(t *testing.T) {
 				}
 				return nil, row.err
 			})
-			_, err := s.refresh(t.Context(), basic, &oauth2.Token{RefreshToken: "refresh"}, target{})
+			_, err := s.refresh(t.Context(), basic, &oauth2.Token{RefreshToken: "refresh"}, target{}, nil)
 			if got := maybeSpent(err); got != row.want || err == nil {
 				t.Errorf("%s: got %v, maybe spent %v; want %v", row.name, err, got, row.want)
 			}
@@ -170,7 +170,7 @@ func TestBrokenAnswerWasSent(t *testing.T) {
 		resp.Body = io.NopCloser(brokenReader{})
 		return resp, nil
 	})
-	_, err := s.refresh(t.Context(), basic, &oauth2.Token{RefreshToken: "refresh"}, target{})
+	_, err := s.refresh(t.Context(), basic, &oauth2.Token{RefreshToken: "refresh"}, target{}, nil)
 	if !maybeSpent(err) || w.seen.Load() != 1 {
 		t.Errorf("got %v after %d attempts, want a token that may be spent, after 1", err, w.seen.Load())
 	}
@@ -192,7 +192,7 @@ func TestEachAttemptHasItsOwnTrace(t *testing.T) {
 			}
 			return nil, refused
 		})
-		_, err := s.refresh(t.Context(), basic, &oauth2.Token{RefreshToken: "refresh"}, target{})
+		_, err := s.refresh(t.Context(), basic, &oauth2.Token{RefreshToken: "refresh"}, target{}, nil)
 		if maybeSpent(err) || w.seen.Load() != 3 {
 			t.Errorf("got %v after %d attempts, want a token that cannot be spent, after 3", err, w.seen.Load())
 		}

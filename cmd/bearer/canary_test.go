@@ -9,6 +9,8 @@ import (
 	"github.com/zalando/go-keyring"
 
 	"example.com/bearer/bearertest"
+	"example.com/bearer/cmd/bearer/internal/declaration"
+	"example.com/bearer/cmd/bearer/internal/home"
 	"example.com/bearer/cmd/bearer/internal/vault"
 )
 
@@ -16,7 +18,7 @@ import (
 // bearer token prints to stdout, and the token's file in the folder.
 func TestNoSecretIsShown(t *testing.T) {
 	w := newWorld(t, bearertest.Config{})
-	home := os.Getenv(vault.FolderVariable)
+	home := os.Getenv(home.Variable)
 	var shown strings.Builder
 	note := func(args ...string) {
 		_, stdout, stderr := exec(t, args...)
@@ -43,6 +45,10 @@ func TestNoSecretIsShown(t *testing.T) {
 	login("metafy", "--store", vault.Keyring)
 	note("status")
 	note("status", "--json")
+	note("check", "--live")
+	note("check", "--live", "--json")
+	note("schema")
+	note("init", "matter", "-o", "-")
 	note("token", "acme")
 	note("token", "metafy", "--header")
 	note("token", "metafy", "--scope", "other")
@@ -70,6 +76,33 @@ func TestNoSecretIsShown(t *testing.T) {
 	note("logout", "acme")
 	note("logout", "metafy")
 
+	// Files with the secret in all its forms, good and faulty.
+	for _, settings := range []string{
+		"client_secret: " + clientSecret,
+		"client_secret: " + clientSecret + "\n    client_idd: " + clientSecret,
+		"client_secret: [" + clientSecret + "]",
+		"client_secret_command: [echo, " + clientSecret + "]",
+		"client_secret_command: [sh, -c, 'echo " + clientSecret + " >&2; exit 1']",
+		"client_secret: '${UNSET}" + clientSecret + "'",
+		"client_secrets: " + clientSecret,
+		"token_url: https://user:" + clientSecret + "@auth.test\n    client_secret: x",
+		"client_secret: " + clientSecret + "\n  - broken: " + clientSecret,
+	} {
+		url := ""
+		if !strings.Contains(settings, "token_url") {
+			url = "    token_url: " + w.Endpoint(bearertest.TokenEndpoint) + "\n"
+		}
+		write(t, declaration.Name, "clients:\n  acme:\n    client_id: client\n"+url+"    "+settings+"\n")
+		w.setSecret("", "acme")
+		for _, args := range [][]string{
+			{"check"}, {"allow"}, {"check", "--json"}, {"check", "--live"}, {"check", "--live", "--json"}, {"status"}, {"status", "--json"},
+			{"token", "acme"}, {"revoke", "acme"}, {"logout", "acme"}, {"login", "acme"}, {"__complete", "token", ""}, {"allow", "--revoke"},
+			{"token", "new", "--token-url", w.Endpoint(bearertest.TokenEndpoint), "--config", declaration.Name},
+		} {
+			note(args...)
+		}
+	}
+
 	secrets := []string{clientSecret}
 	for _, r := range w.Requests("") {
 		for _, name := range []string{"code", "code_verifier", "refresh_token", "token"} {
@@ -86,13 +119,13 @@ func TestNoSecretIsShown(t *testing.T) {
 			t.Errorf("a secret of %d bytes is shown, after %.80q", len(s), shown.String()[max(0, i-80):i])
 		}
 	}
-	index, err := os.ReadFile(filepath.Join(home, "token-index.json"))
+	file, err := os.ReadFile(filepath.Join(home, "bearer.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, s := range secrets {
-		if strings.Contains(string(index), s) {
-			t.Errorf("a secret of %d bytes is in the index", len(s))
+		if strings.Contains(string(file), s) {
+			t.Errorf("a secret of %d bytes is in the file", len(s))
 		}
 	}
 }

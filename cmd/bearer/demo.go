@@ -35,6 +35,9 @@ one batch of authorized requests through golang.org/x/oauth2 and then through
 bearer. The same happens to both at the same points of the batch: tokens expire
 several times, all tokens are revoked once, the token endpoint answers 503 for
 a while, and one request is redirected to the foreign origin.`,
+		Example: `  bearer demo
+  bearer demo --only bearer --requests 100000
+  bearer demo --report demo.html`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if cmd.Flags().Changed("report") && f.report == "" {

@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"example.com/bearer"
-	"example.com/bearer/cmd/bearer/internal/credential"
+	"example.com/bearer/cmd/bearer/internal/declaration"
 	"example.com/bearer/grant"
 	"example.com/bearer/login"
 )
@@ -20,16 +20,19 @@ type loginFlags struct{ device, noBrowser bool }
 func newLogin() *cobra.Command {
 	var f loginFlags
 	cmd := &cobra.Command{
-		Use:   "login PROVIDER",
+		Use:   "login CLIENT",
 		Short: "Log in with a browser and keep the token",
 		Long: `Log in with a browser and keep the token.
 
-PROVIDER is matrica, metafy, or a name of your choice for another server, which
---issuer or --auth-url and --token-url describe.` + setupHelp,
+CLIENT is one that the file declares; matrica or metafy; or a name of your choice
+for another server, which --issuer, or --auth-url and --token-url, describe. With
+another --issuer or --token-url than the client has, nothing of its declaration is
+used: it belongs to the old server.` + setupHelp,
 		Example: `  bearer login matrica --client-id ID --redirect-url http://127.0.0.1:8123/callback
   bearer login acme --issuer https://auth.example.com --client-id ID --scope "read write"
   bearer login acme --device`,
-		Args: oneProvider,
+		Args:              oneClient,
+		ValidArgsFunction: completeClient,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, err := openSession(cmd, args[0])
 			if err != nil {
@@ -39,34 +42,30 @@ PROVIDER is matrica, metafy, or a name of your choice for another server, which
 		},
 	}
 	flags := cmd.Flags()
-	addSetup(flags, true)
-	flags.String("redirect-url", "", "the `URL` to come back to, as it is registered (default: http://127.0.0.1/callback with a free port)")
-	flags.BoolVar(&f.noBrowser, "no-browser", false, "print the page to open instead of opening it")
 	flags.BoolVar(&f.device, "device", false, "log in with a browser on another machine, by a code (RFC 8628)")
+	flags.BoolVar(&f.noBrowser, "no-browser", false, "print the page to open instead of opening it")
+	addSetup(cmd, true)
 	return cmd
 }
 
 func (f loginFlags) run(s *session) error {
-	if preset, ok := credential.New(s.cred.Name); ok && !preset.Login {
-		return usagef("%s needs no login, its token is the application's: bearer token %[1]s", s.cred.Name)
-	}
-	s.cred.Login = true
-	if err := s.prepare(); err != nil {
-		return err
-	}
+	ctx := s.cmd.Context()
+	// What this finds out, the user need not consent for.
 	switch {
-	case f.device && s.cred.DeviceAuthURL == "":
-		return usagef("%s has no device endpoint: give --device-auth-url, or log in without --device", s.cred.Name)
-	case !f.device && s.cred.AuthURL == "":
-		return usagef("%s has no authorization endpoint: give --auth-url, or --device", s.cred.Name)
+	case !usersToken(s.client):
+		return usagef("%s needs no login, its token is the application's: bearer token %[1]s", s.name)
+	case s.cache.Store == nil:
+		return usagef("%s keeps no token: remove store: false from its declaration in %s", s.name, s.file.Path)
+	}
+	obtain := f.inBrowser
+	if f.device || s.client.GrantType == "device_code" {
+		obtain = f.onDevice
 	}
 	if err := s.needSecret(); err != nil {
 		return err
 	}
-	ctx := s.cmd.Context()
-	obtain := f.inBrowser
-	if f.device {
-		obtain = f.onDevice
+	if err := s.canKeep(ctx); err != nil {
+		return err
 	}
 	token, err := obtain(ctx, s)
 	if err != nil {
@@ -76,14 +75,40 @@ func (f loginFlags) run(s *session) error {
 	return s.keep(context.WithoutCancel(ctx), token)
 }
 
+// canKeep returns an error if the folders for the token and its declaration
+// cannot be written.
+func (s *session) canKeep(ctx context.Context) error {
+	if s.changes() {
+		if err := declaration.Writable(s.file.Path); err != nil {
+			return fmt.Errorf("%s could not be declared: %w", s.name, err)
+		}
+	}
+	err := s.chooseStore(ctx)
+	if locker, ok := s.cache.Store.(bearer.Locker); ok && err == nil {
+		var unlock func() error
+		if unlock, err = locker.Lock(ctx, s.cache.Key); err == nil { // makes the folder, and a file in it
+			err = unlock()
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("the token could not be kept: %w", err)
+	}
+	return nil
+}
+
 // inBrowser gets a token by a browser on this machine.
 func (f loginFlags) inBrowser(ctx context.Context, s *session) (*bearer.Token, error) {
+	code, err := s.Login(ctx, s.name)
+	if err != nil {
+		return nil, err
+	}
 	errs := s.cmd.ErrOrStderr()
 	loopback := login.Loopback{
-		RedirectURL: s.cred.RedirectURL,
+		RedirectURL: string(s.client.RedirectURL),
 		Flow: func(redirectURL string) login.Flow {
 			fmt.Fprintf(errs, "Waiting for the browser to come back to %s\n", printable(redirectURL))
-			return s.cred.Code(s.secret, redirectURL)
+			code.RedirectURL = redirectURL
+			return code
 		},
 		NoBrowser: func(url string, err error) {
 			if !errors.Is(err, errNoBrowser) {
@@ -110,7 +135,10 @@ func showPage(w io.Writer, what, url string) {
 
 // onDevice gets a token by a browser on another machine.
 func (loginFlags) onDevice(ctx context.Context, s *session) (*bearer.Token, error) {
-	device := s.cred.Device(s.secret)
+	device, err := s.Device(ctx, s.name)
+	if err != nil {
+		return nil, err
+	}
 	prompt, err := device.Start(ctx)
 	if err != nil {
 		return nil, err
@@ -132,34 +160,44 @@ func showCode(w io.Writer, p *grant.DevicePrompt) error {
 	return writeQRCode(w, cmp.Or(p.VerificationURIComplete, p.VerificationURI))
 }
 
-// keep stores the token of a login, in place of an earlier one.
+// keep writes down the declaration and the token of a login, in place of earlier
+// ones.
 func (s *session) keep(ctx context.Context, token *bearer.Token) error {
-	store, key := s.vault.Store(s.cred)
-	// With the Source, the record names the server and the client of the
-	// token.
-	cache := &bearer.Cache{Source: s.cred.Source(s.secret), Store: store, Key: key}
-	err := cache.Set(ctx, token)
+	if err := s.save(ctx); err != nil {
+		return fmt.Errorf("you were logged in, but %s could not be declared, so log in again: %w", s.name, err)
+	}
+	err := s.cache.Set(ctx, token)
 	// Flush waits for a keyring that asks the user for a password.
 	if err != nil {
-		err = s.flush(ctx, cache)
+		err = flush(ctx, s.cache)
 	}
 	if err != nil {
-		return fmt.Errorf("you are logged in, but the token could not be stored: %w", err)
+		return fmt.Errorf("you were logged in, but the token could not be stored: %w", err)
 	}
-	if err := s.vault.Remember(ctx, s.cred); err != nil {
-		return fmt.Errorf("you are logged in, but %s could not be remembered: %w", s.cred.Name, err)
-	}
-	line := fmt.Sprintf("Logged in to %s. The token is kept in %s", s.cred.Name, s.vault.Place(s.cred))
+	line := fmt.Sprintf("Logged in to %s. The token is kept in %s", s.name, s.place())
 	if !token.Expiry.IsZero() {
 		line += " and expires " + when(token.Expiry)
 		if token.RefreshToken == "" {
 			line += "; there is no refresh token, so log in again then"
 		}
 	}
-	line += "."
-	if s.moved {
-		line += " What was remembered of " + host(s.before.TokenURL) + " is forgotten."
-	}
+	line += "." + s.declaredWhere()
 	_, err = fmt.Fprintln(s.cmd.OutOrStdout(), printable(line))
 	return err
+}
+
+// declaredWhere says what was written to which file.
+func (s *session) declaredWhere() string {
+	if !s.changes() {
+		return ""
+	}
+	text := fmt.Sprintf(" %s is declared in %s.", s.name, s.file.Path)
+	if s.setup.anew {
+		was, _ := s.before.Declaration(s.name) // it was there
+		text += fmt.Sprintf(" What was declared for %s is forgotten.", host(was))
+	}
+	if s.hiddenBy != "" {
+		text += fmt.Sprintf(" In this folder %s counts instead: add --config %s.", s.hiddenBy, s.file.Path)
+	}
+	return text
 }

@@ -4,12 +4,10 @@ import (
 	"encoding/json"
 	"errors"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"example.com/bearer/bearertest"
-	"example.com/bearer/cmd/bearer/internal/vault"
 )
 
 // hostile is text that a terminal would obey, or that a reader would not see.
@@ -47,21 +45,28 @@ func TestWhatAServerSentIsPrintable(t *testing.T) {
 	}
 }
 
-// The index is a file that anything may have written to.
-func TestWhatIsRememberedIsPrintable(t *testing.T) {
+// The file may have been written by anyone.
+func TestWhatIsDeclaredIsPrintable(t *testing.T) {
 	w := newWorld(t, bearertest.Config{})
 	name, err := json.Marshal("acme" + hostile + "\x1b\t")
 	if err != nil {
 		t.Fatal(err)
 	}
-	index := strings.ReplaceAll(`{"v":1,"credentials":{"acme":{"name":N,"client_id":N,"token_url":N,"scopes":[N],"store":N}}}`, "N", string(name))
-	if err := os.WriteFile(filepath.Join(os.Getenv(vault.FolderVariable), "token-index.json"), []byte(index), 0o600); err != nil {
+	file := strings.ReplaceAll(`{"clients": {"acme": {"client_id": N, "token_url": "https://auth.test/\u202e", "scopes": [N], "client_secret": N}}}`, "N", string(name))
+	if err := os.WriteFile("bearer.yaml", []byte(file), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for _, args := range [][]string{{"status"}, {"status", "--json"}} {
+	for _, args := range [][]string{{"status"}, {"status", "--json"}, {"check"}, {"check", "--json"}} {
 		if r, found := invisible(w.ok(args...)); found {
 			t.Errorf("%q: got %U, want it escaped", args, r)
 		}
+	}
+	if err := os.WriteFile("bearer.yaml", []byte("clients: {a: {"+string(name)+": x}}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, stdout, stderr := exec(t, "check")
+	if r, found := invisible(stdout + stderr); found || stderr == "" {
+		t.Errorf("a fault: got %U in %q, want it escaped", r, stderr)
 	}
 }
 
@@ -80,12 +85,12 @@ func TestPrintable(t *testing.T) {
 
 func TestExplainIsOneLineInTheCommandsTerms(t *testing.T) {
 	for text, want := range map[string]string{
-		"bearer: no token: grant: Server.TokenURL is empty": "no token: --token-url is empty",
+		"bearer: no token: grant: Server.TokenURL is empty": "no token: token_url is empty",
 		"grant: two\nlines": "two lines",
 		"bearer: DirStore: mkdir x; and grant: the Store is out of order":   "mkdir x; and the stored token cannot be used",
 		`answered 400 "the grant: is bad"`:                                  `answered 400 "the grant: is bad"`,
 		"no token: Basic.SecretFunc: client secret: open x: no such file":   "no token: client secret: open x: no such file",
-		"a header (grant.Basic); check ID and Secret, or use grant.Post if": "a header (--client-auth basic); check the client's id and secret, or use --client-auth post if",
+		"a header (grant.Basic); check ID and Secret, or use grant.Post if": "a header (auth_method client_secret_basic); check the client's id and secret, or use auth_method client_secret_post if",
 	} {
 		if got := explain(errors.New(text)); got != want {
 			t.Errorf("%q: got %q, want %q", text, got, want)
@@ -93,7 +98,7 @@ func TestExplainIsOneLineInTheCommandsTerms(t *testing.T) {
 	}
 }
 
-// An error names the flag that is wrong, not a field of a Go type.
+// An error names the flag or the key that is wrong, not a field of a Go type.
 func TestErrorsNameTheFlags(t *testing.T) {
 	w := newWorld(t, bearertest.Config{})
 	absent := w.URL + "/absent"
@@ -101,19 +106,22 @@ func TestErrorsNameTheFlags(t *testing.T) {
 		want string
 		args []string
 	}{
-		{"--issuer", []string{"token", "acme", "--issuer", absent}},
+		{"(issuer)", []string{"token", "acme", "--issuer", absent}},
 		{"--issuer", []string{"token", "acme", "--issuer", "http://example.com"}},
-		{"--issuer", []string{"token", "acme", "--issuer", w.URL + "?x"}},
-		{"--token-url", []string{"token", "acme", "--token-url", absent}},
+		{"(token_url)", []string{"token", "acme", "--token-url", absent}},
 		{"--token-url", []string{"token", "acme", "--token-url", "ftp://example.com"}},
 		{"--auth-url", []string{"login", "acme", "--token-url", absent, "--auth-url", "nonsense"}},
-		{"--device-auth-url", []string{"login", "acme", "--device", "--token-url", absent, "--device-auth-url", absent}},
-		{"--redirect-url", []string{"login", "acme", "--token-url", absent, "--auth-url", absent, "--redirect-url", "http://example.com"}},
-		{"--client-auth", []string{"token", "acme", "--token-url", w.Endpoint(bearertest.TokenEndpoint), "--client-id", "typo"}},
+		{"(device_auth_url)", []string{"login", "acme", "--device", "--token-url", absent, "--device-auth-url", absent}},
+		{"redirect_url", []string{"login", "acme", "--token-url", absent, "--auth-url", absent, "--redirect-url", "http://example.com"}},
+		{"auth_method", []string{"token", "acme", "--token-url", w.Endpoint(bearertest.TokenEndpoint), "--client-id", "typo"}},
 	} {
 		status, stdout, stderr := exec(t, tt.args...)
-		if status != exitFailed || stdout != "" || !strings.Contains(stderr, tt.want) {
-			t.Errorf("%q: got status %d, stdout %q and stderr %q, want status %d and %s", tt.args, status, stdout, stderr, exitFailed, tt.want)
+		want := exitFailed
+		if strings.HasPrefix(tt.want, "--") { // before anything is sent
+			want = exitUsage
+		}
+		if status != want || stdout != "" || !strings.Contains(stderr, tt.want) {
+			t.Errorf("%q: got status %d, stdout %q and stderr %q, want status %d and %s", tt.args, status, stdout, stderr, want, tt.want)
 		}
 		for _, word := range []string{"grant", "Server.", "Store", "Source", "Loopback", "Cache", "login: ", "try again in"} {
 			if strings.Contains(stderr, word) {

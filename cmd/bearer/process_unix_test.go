@@ -16,7 +16,7 @@ import (
 	"time"
 
 	"example.com/bearer/bearertest"
-	"example.com/bearer/cmd/bearer/internal/vault"
+	"example.com/bearer/cmd/bearer/internal/home"
 )
 
 func TestCtrlCDuringALoginIsStatus130(t *testing.T) {
@@ -70,7 +70,7 @@ func TestTheBrowserDoesNotGetSecrets(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = cmd.Wait() // killed
-	if !strings.Contains(string(environment), vault.FolderVariable+"=") {
+	if !strings.Contains(string(environment), home.Variable+"=") {
 		t.Fatalf("got an environment of %d bytes, want the rest of the program's", len(environment))
 	}
 	if strings.Contains(string(environment), clientSecret) {

@@ -8,43 +8,47 @@ import (
 	"github.com/spf13/cobra"
 
 	"example.com/bearer"
+	"example.com/bearer/cmd/bearer/internal/vault"
 	"example.com/bearer/grant"
 )
 
 func newRevoke() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "revoke PROVIDER",
+		Use:   "revoke CLIENT",
 		Short: "Have the server revoke the token, and forget it",
 		Long: `Have the server revoke the refresh token and the access token (RFC 7009), and
-forget them here. If the server does not revoke them, nothing is forgotten.`,
-		Args: oneProvider,
+forget them here. If the server does not revoke them, nothing is forgotten. The
+client stays declared; what a flag says holds for this time.`,
+		Example:           `  bearer revoke acme`,
+		Args:              oneClient,
+		ValidArgsFunction: completeClient,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, err := openSession(cmd, args[0])
 			if err != nil {
 				return err
 			}
-			if !s.remembered {
-				return nothingStored(args[0])
+			if err := stored(cmd, s.cache, s.name); err != nil {
+				return err
 			}
 			return s.revoke(cmd.Context())
 		},
 	}
 	flags := cmd.Flags()
 	flags.String("revoke-url", "", "the server's revocation endpoint, a `URL`")
-	addSecret(flags)
+	addSecret(cmd)
 	flags.SortFlags = false
 	return cmd
 }
 
 func (s *session) revoke(ctx context.Context) error {
-	if s.cred.RevokeURL == "" {
-		return fmt.Errorf("%s has no revocation endpoint: give --revoke-url, or forget the token with bearer logout %[1]s", s.cred.Name)
+	if s.client.RevokeURL == "" && s.client.Issuer == "" {
+		return fmt.Errorf("%s has no revocation endpoint: set its revoke_url in %s, give --revoke-url, or forget the token with bearer logout %[1]s", s.name, s.file.Path)
 	}
 	if err := s.needSecret(); err != nil {
 		return err
 	}
 	revoked := 0
-	err := s.vault.Forget(ctx, s.cred, func() (err error) {
+	err := vault.Forget(ctx, s.cache, func() (err error) {
 		revoked, err = s.revokeTokens(ctx)
 		return err
 	})
@@ -55,14 +59,14 @@ func (s *session) revoke(ctx context.Context) error {
 	if revoked == 0 {
 		done = "had expired, so there was nothing to revoke; it is forgotten"
 	}
-	_, err = fmt.Fprintf(s.cmd.OutOrStdout(), "The token of %s %s.\n", s.cred.Name, done)
+	_, err = fmt.Fprintf(s.cmd.OutOrStdout(), "The token of %s %s.\n", s.name, done)
 	return err
 }
 
 // revokeTokens revokes what is stored and returns how many tokens that were.
 // The refresh token comes first, since it could replace the other.
 func (s *session) revokeTokens(ctx context.Context) (revoked int, err error) {
-	t, valid, err := s.vault.Peek(ctx, s.cred)
+	t, valid, err := vault.Peek(ctx, s.cache)
 	if errors.Is(err, bearer.ErrNotFound) || err == nil && t == nil {
 		return 0, nil
 	}
@@ -80,7 +84,7 @@ func (s *session) revokeTokens(ctx context.Context) (revoked int, err error) {
 		if !one.wanted {
 			continue
 		}
-		err := s.cred.Revoke(ctx, s.secret, one.token, one.hint)
+		err := s.Revoke(ctx, s.name, one.token, one.hint)
 		refusal, ok := errors.AsType[*grant.Error](err)
 		switch {
 		case err == nil:

@@ -26,10 +26,8 @@ func TestRevokeEndsBothTokensAndForgetsThem(t *testing.T) {
 			if got, want := strings.Join(hints, " "), "refresh_token access_token"; got != want {
 				t.Errorf("revoked: got %q, want %q", got, want)
 			}
-			if got := w.statuses(); len(got) != 0 {
-				t.Errorf("got %d things remembered, want none", len(got))
-			}
-			w.fails(exitFailed, "nothing is stored", "revoke", provider)
+			w.wantNoToken(provider)
+			w.fails(exitFailed, "no token of "+provider+" is stored", "revoke", provider)
 		})
 	}
 }
@@ -81,8 +79,7 @@ func TestLogoutForgetsHereOnly(t *testing.T) {
 	if !w.accepted(token) {
 		t.Errorf("the API does not accept the token, want that it was only forgotten")
 	}
-	if got := w.statuses(); len(got) != 0 {
-		t.Errorf("got %d things remembered, want none", len(got))
-	}
-	w.fails(exitFailed, "nothing is stored", "logout", "acme")
+	w.wantNoToken("acme")
+	w.fails(exitFailed, "no token of acme is stored", "logout", "acme")
+	w.fails(exitUsage, `there is no client "acne"; did you mean acme?`, "logout", "acne")
 }

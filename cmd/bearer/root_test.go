@@ -83,6 +83,18 @@ func TestHelpAndVersionGoToStdout(t *testing.T) {
 	}
 }
 
+// Each command has examples of its use, which name the program.
+func TestEachCommandHasExamples(t *testing.T) {
+	for _, cmd := range newRoot().Commands() {
+		if !cmd.Runnable() { // a topic
+			continue
+		}
+		if !strings.Contains(cmd.Example, "bearer "+cmd.Name()) {
+			t.Errorf("%s: got the examples %q, want some", cmd.Name(), cmd.Example)
+		}
+	}
+}
+
 func TestDemoJSONHasExactlyItsKeys(t *testing.T) {
 	report := filepath.Join(t.TempDir(), "report.html")
 	status, stdout, stderr := exec(t, "demo", "--json", "--requests", "200", "--concurrency", "50", "--report", report)

@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"example.com/bearer/bearertest"
-	"example.com/bearer/cmd/bearer/internal/credential"
 	"example.com/bearer/cmd/bearer/internal/vault"
 )
 
@@ -17,7 +16,7 @@ func TestTheSharedSecretVariableIsAnError(t *testing.T) {
 	w := newWorld(t, bearertest.Config{})
 	w.loggedIn(append([]string{"acme"}, w.endpoints()...)...)
 	requests := len(w.Requests(""))
-	t.Setenv(credential.SharedVariable, clientSecret)
+	t.Setenv(sharedVariable, clientSecret)
 	for _, args := range [][]string{
 		append([]string{"login", "acme"}, w.endpoints()...),
 		{"token", "acme"},
@@ -44,10 +43,13 @@ func TestNamesThatShareAVariableAreRefused(t *testing.T) {
 	w.setSecret(clientSecret, "a-b")
 	url := w.Endpoint(bearertest.TokenEndpoint)
 	w.ok("token", "a-b", "--token-url", url)
-	w.fails(exitUsage, "a_b and a-b would share BEARER_A_B_CLIENT_SECRET", "token", "a_b", "--token-url", url)
+	w.fails(exitUsage, "a-b and a_b would share BEARER_A_B_CLIENT_SECRET", "token", "a_b", "--token-url", url)
 	w.wantTokenRequests(1)
-	w.ok("logout", "a-b")
-	w.ok("token", "a_b", "--token-url", url)
+	secret := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(secret, []byte(clientSecret), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w.ok("token", "a_b", "--token-url", url, "--client-secret-file", secret)
 }
 
 // What is remembered of one server is not for another one: neither the file
@@ -67,25 +69,21 @@ func TestAnotherServerGetsNothingThatIsRemembered(t *testing.T) {
 			w := newWorld(t, bearertest.Config{})
 			w.setSecret("", "acme")
 			w.loggedIn(append([]string{"acme", "--client-secret-file", file, "--scope", "read", "--audience", "old"}, w.endpoints()...)...)
-			old, err := vault.Open()
-			if err != nil {
-				t.Fatal(err)
-			}
-			before, _, err := old.Find(t.Context(), "acme")
+			before, err := w.declared().Cache("acme")
 			if err != nil {
 				t.Fatal(err)
 			}
 
 			other := bearertest.Start(t, bearertest.Config{Clients: []bearertest.Client{{ID: "new"}}})
 			to := flags(other)
-			w.fails(exitUsage, "is remembered with other settings", append([]string{"token", "acme"}, to[:2]...)...)
+			w.fails(exitUsage, "is declared in ", append([]string{"token", "acme"}, to[:2]...)...)
 			t.Setenv(clientVariable, "")
 			w.fails(exitUsage, "needs the client's id", append([]string{"login", "acme"}, to...)...)
 			if got := len(other.Requests("")); got != 0 {
 				t.Errorf("got %d requests to the other server, want none yet", got)
 			}
 			got := w.loggedIn(append([]string{"acme", "--client-id", "new"}, to...)...)
-			if want := "What was remembered of " + host(w.URL) + " is forgotten.\n"; !strings.HasSuffix(got, want) {
+			if want := "What was declared for " + strings.TrimPrefix(w.URL, "http://") + " is forgotten.\n"; !strings.HasSuffix(got, want) {
 				t.Errorf("got %q, want %q at its end", got, want)
 			}
 			for _, r := range other.Requests("") {
@@ -94,11 +92,11 @@ func TestAnotherServerGetsNothingThatIsRemembered(t *testing.T) {
 					t.Errorf("the other server was sent something of the old one, by %s", r.Endpoint)
 				}
 			}
-			after, _, err := old.Find(t.Context(), "acme")
-			if err != nil || after.SecretFile != "" || after.RevokeURL == before.RevokeURL {
-				t.Errorf("got %+v and %v, want that nothing of the old server is remembered", after, err)
+			after, err := w.declared().Declaration("acme")
+			if err != nil || after.ClientSecretFile != "" || after.RevokeURL != "" || after.Audience != "" {
+				t.Errorf("got %+v and %v, want that nothing of the old server is declared", after, err)
 			}
-			if _, _, err := old.Peek(t.Context(), before); err == nil {
+			if _, _, err := vault.Peek(t.Context(), before); err == nil {
 				t.Error("the old server's token is still stored, want that it is deleted")
 			}
 			if token := w.ok("token", "acme"); w.accepted(token) {

@@ -2,104 +2,146 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
-	"os"
+	"io/fs"
+	"slices"
 
 	"github.com/spf13/cobra"
 
-	"example.com/bearer/cmd/bearer/internal/credential"
+	"example.com/bearer"
+	"example.com/bearer/cmd/bearer/internal/declaration"
 	"example.com/bearer/cmd/bearer/internal/vault"
+	"example.com/bearer/config"
 )
 
-// A session is one credential while one command uses it.
+// A session is one client while one command uses it.
 type session struct {
-	cmd    *cobra.Command
-	vault  vault.Vault
-	cred   credential.Credential
-	secret credential.Secret
-
-	before     credential.Credential // what was remembered
-	remembered bool
-	moved      bool // the flags name another server than the remembered one
+	*declared // the file, with what the command line says
+	cmd       *cobra.Command
+	name      string
+	client    config.Client // what holds for it
+	cache     *bearer.Cache
+	setup     setup     // what the command line says
+	before    *declared // the file as it is, if that declares the client otherwise
+	hiddenBy  string    // the file that counts here, if the client is declared in another one
 }
 
-// openSession combines what is remembered, what the flags say, and what is
-// known of the provider. It asks neither the user nor a server; see prepare.
+// openSession opens a client that is declared, by a file or by the command line.
+// It makes no request and asks the user nothing.
 func openSession(cmd *cobra.Command, name string) (*session, error) {
-	if os.Getenv(credential.SharedVariable) != "" {
-		return nil, usagef("%s is no longer read, since any server could be sent it: unset it, and set %s for %s",
-			credential.SharedVariable, credential.Variable(name), name)
-	}
-	v, err := vault.Open()
-	if err != nil {
+	if err := noSharedSecret(name); err != nil {
 		return nil, err
 	}
-	s := &session{cmd: cmd, vault: v, secret: credential.Secret{Name: name}}
-	if s.before, s.remembered, err = v.Find(cmd.Context(), name); err != nil {
+	s := &session{cmd: cmd, name: name}
+	var err error
+	if s.setup, err = readSetup(cmd, name); err != nil {
 		return nil, err
 	}
-	if err := v.CheckVariable(cmd.Context(), name); err != nil {
-		return nil, usageError{err}
-	}
-	s.cred = s.before
-	if !s.remembered {
-		s.cred, _ = credential.New(name)
-	}
-	s.moved = s.remembered && moves(cmd.Flags(), s.before)
-	if err := apply(cmd.Flags(), &s.cred); err != nil {
+	if err := s.find(); err != nil {
 		return nil, err
 	}
-	s.secret.File = s.cred.SecretFile
-	if s.cred.SecretFile == "-" {
-		// Stdin will hold something else next time.
-		s.cred.SecretFile = ""
-		if s.secret.Typed, err = readSecret(cmd.InOrStdin()); err != nil {
-			return nil, err
-		}
+	if err := s.declare(); err != nil {
+		return nil, err
 	}
-	return s, nil
+	if err := s.secrets.clash(); err != nil {
+		return nil, err
+	}
+	if s.client, err = s.Declaration(name); err != nil {
+		return nil, err
+	}
+	s.cache, err = s.Cache(name)
+	return s, err
 }
 
-// nothingStored is the error of the commands that create nothing.
-func nothingStored(name string) error {
-	return fmt.Errorf("nothing is stored for %s: see bearer status", name)
-}
-
-// prepare completes and checks the credential, so that a token can be obtained.
-func (s *session) prepare() error {
-	s.cred.ClientID = cmp.Or(s.cred.ClientID, os.Getenv(clientVariable))
-	s.cred.Store = cmp.Or(s.cred.Store, os.Getenv(storeVariable))
-	_, preset := credential.New(s.cred.Name)
-	if err := check(s.cred, preset); err != nil {
+// find opens the file that counts. It leaves s.declared nil if the command line
+// is about to declare the client, and that file does not matter.
+func (s *session) find() error {
+	file, err := declaration.Find(configFlag(s.cmd))
+	canDeclare := s.setup.canDeclare(s.name)
+	switch {
+	case errors.Is(err, declaration.ErrNone), errors.Is(err, fs.ErrNotExist) && canDeclare:
+		return nil // the first client makes the file
+	case errors.Is(err, fs.ErrNotExist):
+		return usageError{err}
+	case err != nil:
 		return err
-	}
-	s.cred.DecideAuth(s.secret.Known())
-	if s.cred.Issuer != "" && s.cred.TokenURL == "" {
-		if err := s.cred.Discover(s.cmd.Context()); err != nil {
-			return fmt.Errorf("the server's metadata could not be read: %w", err)
+	case file.Found && canDeclare && len(s.setup.settings) > 0:
+		s.hiddenBy = file.Path
+		if slices.Contains(declaration.Names(file.Data), s.name) {
+			return s.changeThere(file)
 		}
+		return nil
+	case !file.Found && canDeclare && len(declaration.Names(file.Data)) == 0:
+		return nil // the first client in a file that has none
 	}
-	if s.cred.Store == "" {
-		s.cred.Store = vault.Probe(s.cmd.Context())
+	s.declared, err = openFile(file, s.setup.typed)
+	return err
+}
+
+// changeThere is the error for a client whose declaration the command line must
+// not change, since its file is the user's to write.
+func (s *session) changeThere(file declaration.File) error {
+	return usagef("%s is declared in %s: change it there, or take another name", s.name, file.Path)
+}
+
+// unknown is the error for a client of which only the name is known.
+func (s *session) unknown() error {
+	advice := ""
+	if s.setup.flags.Lookup("provider") != nil {
+		advice = "to declare it, give --issuer, or --token-url, or --provider"
 	}
-	return nil
+	if s.declared != nil {
+		return s.lacks(s.name, advice)
+	}
+	if advice != "" {
+		advice = "; " + advice
+	}
+	return usagef("%s is not declared%s", s.name, advice)
 }
 
 // needSecret asks the user for the client's secret, if the client has one that
 // is not known.
 func (s *session) needSecret() error {
-	if !s.cred.NeedsSecret() {
+	owner := cmp.Or(s.client.Use, s.name)
+	if !s.secrets.uses(owner) {
 		return nil
 	}
-	_, err := s.secret.Get(s.cmd.Context())
-	if !errors.Is(err, credential.ErrNoSecret) {
-		return err
+	_, missing := s.secrets.get(owner)
+	if !errors.Is(missing, errNoSecret) {
+		return missing
 	}
-	missing := err
-	s.secret.Typed, err = prompt(s.cmd, fmt.Sprintf("Client secret of %s at %s (%s): ", s.cred.ClientID, s.cred.Name, host(s.cred.TokenURL)))
+	secret, err := prompt(s.cmd, fmt.Sprintf("Client secret of %s at %s (%s): ", s.client.ClientID, owner, host(s.client)))
 	if errors.Is(err, errNoTerminal) {
 		return missing
 	}
+	s.secrets.typed[owner] = secret
 	return err
+}
+
+// chooseStore decides where tokens are kept, if the client leaves that open and
+// none has been kept yet. It may wait for the user to unlock a keyring.
+func (s *session) chooseStore(ctx context.Context) error {
+	if s.client.Store != nil {
+		return nil
+	}
+	return s.vault.Choose(ctx)
+}
+
+// place says in words where the client's token is kept.
+func (s *session) place() string {
+	switch where := s.where(s.cmd.Context(), s.client); where {
+	case vault.Keyring:
+		return "the keyring"
+	case vault.Dir:
+		return s.vault.Folder()
+	default:
+		return where
+	}
+}
+
+// nothingStored is the error of the commands that create nothing.
+func nothingStored(name string) error {
+	return fmt.Errorf("no token of %s is stored: see bearer status", name)
 }

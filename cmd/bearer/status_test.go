@@ -13,16 +13,14 @@ import (
 
 func TestStatusShowsWhatIsStored(t *testing.T) {
 	w := newWorld(t, bearertest.Config{})
-	if got, want := w.ok("status"), "Nothing is stored. Begin with bearer login or bearer token.\n"; got != want {
-		t.Errorf("got %q, want %q", got, want)
-	}
-	if got, want := w.ok("status", "--json"), "[]\n"; got != want {
-		t.Errorf("--json: got %q, want %q", got, want)
-	}
+	w.fails(exitUsage, "make one with bearer init", "status")
 	w.loggedIn(append([]string{"acme"}, w.endpoints()...)...)
 	w.loggedIn(append([]string{"metafy"}, w.endpoints()...)...)
 	w.ok("token", "matter", "--store", vault.Keyring, "--token-url", w.Endpoint(bearertest.TokenEndpoint))
 	w.ok("token", "stale", "--token-url", w.Endpoint(bearertest.TokenEndpoint))
+	w.setSecret(clientSecret, "never")
+	w.loggedIn(append([]string{"never"}, w.endpoints()...)...)
+	w.ok("logout", "never")
 	w.expire("acme")
 	w.expire("stale")
 	requests := w.Counts().TokenRequests()
@@ -31,9 +29,10 @@ func TestStatusShowsWhatIsStored(t *testing.T) {
 	want := regexp.MustCompile(`(?s)^` + strings.Join([]string{
 		`NAME +SERVER +CLIENT +STORE +TOKEN +EXPIRES +THEN`,
 		`acme +` + host + ` +client +dir +expired +\d+ days ago +is refreshed`,
-		`matter +` + host + ` +client +keyring +valid +in 59m +is requested again`,
+		`matter +` + host + ` +client +keyring +valid +in 59m +is requested`,
 		`metafy +` + host + ` +client +dir +valid +in 59m +is refreshed`,
-		`stale +` + host + ` +client +dir +expired +- +is requested again`,
+		`never +` + host + ` +client +dir +missing +- +bearer login never`,
+		`stale +` + host + ` +client +dir +expired +- +is requested`,
 	}, `\n`) + `\n$`)
 	if got := w.ok("status"); !want.MatchString(got) {
 		t.Errorf("got\n%swant\n%s", got, want)
@@ -43,7 +42,7 @@ func TestStatusShowsWhatIsStored(t *testing.T) {
 	// A keyring that fails does not hide the rest.
 	keyring.MockInitWithError(keyring.ErrUnsupportedPlatform)
 	got := w.statuses()
-	if len(got) != 4 || got[1].State != "unreadable" || got[2].State != "valid" {
+	if len(got) != 5 || got[1].State != "unreadable" || got[2].State != "valid" {
 		t.Errorf("without the keyring: got %+v, want matter unreadable and metafy valid", got)
 	}
 	if got := w.ok("status"); !strings.Contains(got, "\nmatter: the keyring: ") {
@@ -53,15 +52,14 @@ func TestStatusShowsWhatIsStored(t *testing.T) {
 
 func TestTheKeyringIsTakenWhereThereIsOne(t *testing.T) {
 	w := newWorld(t, bearertest.Config{})
-	t.Setenv(storeVariable, "")
+	t.Setenv(vault.Variable, "")
 	url := w.Endpoint(bearertest.TokenEndpoint)
 	w.ok("token", "with", "--token-url", url)
-	keyring.MockInitWithError(keyring.ErrUnsupportedPlatform)
-	w.ok("token", "without", "--token-url", url)
-	got := w.statuses()
-	if len(got) != 2 || got[0].Store != vault.Keyring || got[1].Store != vault.Dir {
-		t.Errorf("got %+v, want one in the keyring and one in files", got)
+	w.ok("token", "other", "--token-url", url, "--store", vault.Dir)
+	if got := w.statuses(); len(got) != 2 || got[0].Store != vault.Dir || got[1].Store != vault.Keyring {
+		t.Errorf("got %+v, want one in files and one in the keyring", got)
 	}
+	keyring.MockInitWithError(keyring.ErrUnsupportedPlatform)
 	// Without the keyring there is a token nevertheless, and a warning.
 	status, token, stderr := exec(t, "token", "with")
 	if status != exitOK || !w.accepted(token) || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, "warning: the token could not be stored: the keyring") {

@@ -5,15 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"reflect"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"example.com/bearer"
-	"example.com/bearer/cmd/bearer/internal/credential"
-	"example.com/bearer/cmd/bearer/internal/vault"
-	"example.com/bearer/grant"
 )
 
 const (
@@ -37,19 +33,20 @@ type tokenFlags struct{ json, header bool }
 func newToken() *cobra.Command {
 	var f tokenFlags
 	cmd := &cobra.Command{
-		Use:   "token PROVIDER",
+		Use:   "token CLIENT",
 		Short: "Print a valid access token",
 		Long: `Print a valid access token: the stored one, or if that expires within ten
 seconds, a new one. Any number of processes may ask at once, and share one
 request. If a new token cannot be stored, it is printed with a warning.
 
-PROVIDER is what bearer login was given; or matter, metafy-app or a name of your
-choice for another server, for the application's token (client credentials),
-which needs no login.` + setupHelp,
+CLIENT is one that the file declares. Or it is matter, or a name of your choice
+for another server, and flags declare it: for the application's own token (client
+credentials), which needs no login.` + setupHelp,
 		Example: `  bearer token matrica --header | curl -H @- https://api.matrica.io/oauth2/v2/user/profile
   bearer token matter --client-id ID --client-secret-file secret.txt
   bearer token acme --token-url https://auth.example.com/token --client-id ID --json`,
-		Args: oneProvider,
+		Args:              oneClient,
+		ValidArgsFunction: completeClient,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if f.json && f.header {
 				return usagef("--json and --header: give one of them")
@@ -68,75 +65,63 @@ which needs no login.` + setupHelp,
 	flags := cmd.Flags()
 	flags.BoolVar(&f.json, "json", false, "print a JSON object, with expiry")
 	flags.BoolVar(&f.header, "header", false, "print the header line, for curl -H @-")
-	addSetup(flags, false)
+	addSetup(cmd, false)
 	return cmd
 }
 
-// token returns the session's token and remembers its settings.
+// token returns the client's token. If the command line declares the client, it
+// is written down once there is a token.
 func (s *session) token() (*bearer.Token, error) {
-	if s.moved {
-		// Nothing has been sent to that server.
-		return nil, s.differs()
-	}
-	if s.cred.Login && !s.remembered {
-		return nil, fmt.Errorf("%s needs a login: run bearer login %[1]s", s.cred.Name)
-	}
-	if err := s.prepare(); err != nil {
-		return nil, err
-	}
-	if s.remembered && !s.vault.Same(s.before, s.cred) {
-		return nil, s.differs()
+	if s.before != nil {
+		return nil, usagef("%s is declared in %s with other settings: change it there, or take another name", s.name, s.file.Path)
 	}
 	ctx := s.cmd.Context()
 	token, err := s.current(ctx)
 	// Only now is it needed, and no lock is held while the user types.
-	if errors.Is(err, credential.ErrNoSecret) {
+	if errors.Is(err, errNoSecret) {
 		if err = s.needSecret(); err == nil {
 			token, err = s.current(ctx)
 		}
 	}
+	if err != nil {
+		return nil, s.why(err)
+	}
+	// That it cannot be written down is only a warning: the token is valid.
+	if err := s.save(ctx); err != nil {
+		warn(s.cmd, s.name+" could not be declared", err)
+	} else if s.changes() {
+		fmt.Fprintln(s.cmd.ErrOrStderr(), "bearer:"+printable(s.declaredWhere()))
+	}
+	return token, nil
+}
+
+// why completes the error of a token that could not be had.
+func (s *session) why(err error) error {
 	if failed, ok := errors.AsType[*bearer.TokenError](err); ok && !failed.Temporary() {
 		err = failed.Err // without when to try again
 	}
-	switch {
-	case errors.Is(err, vault.ErrForgotten):
-		return nil, fmt.Errorf("%s was logged out by another process: run bearer login %[1]s", s.cred.Name)
-	case errors.Is(err, grant.ErrLoginRequired):
-		return nil, fmt.Errorf("%w: run bearer login %s", err, s.cred.Name)
+	if errors.Is(err, bearer.ErrLoginRequired) {
+		return fmt.Errorf("%w: run bearer login %s", err, s.name)
 	}
-	return token, err
+	return err
 }
 
-func (s *session) differs() error {
-	return usagef("%s is remembered with other settings: take another name, or run bearer logout %[1]s first", s.cred.Name)
-}
-
-// current returns the stored token or a new one. That the new one, or its
-// settings, cannot be written down is only a warning: the token is valid.
+// current returns the stored token or a new one. That the new one cannot be
+// stored is only a warning.
 func (s *session) current(ctx context.Context) (*bearer.Token, error) {
-	store, key := s.vault.Store(s.cred)
-	if s.remembered {
-		store, key = s.vault.Remembered(s.cred)
-	}
-	cache := &bearer.Cache{
-		Source: s.cred.Source(s.secret), Store: store, Key: key,
-		// A background refresh would be cut off when the process ends.
-		RefreshBefore: -1,
-	}
-	token, err := cache.Token(ctx)
+	// Storing the token chooses too, and says what is wrong, but has less time
+	// for a user who unlocks a keyring.
+	_ = s.chooseStore(ctx)
+	// A background refresh would make the user wait for it at the end.
+	s.cache.RefreshBefore = -1
+	token, err := s.cache.Token(ctx)
 	if err == nil && lacksTime(token) {
-		token, err = renew(ctx, cache, token)
+		token, err = renew(ctx, s.cache, token)
 	}
-	if flushErr := s.flush(ctx, cache); flushErr != nil {
+	if flushErr := flush(ctx, s.cache); flushErr != nil {
 		warn(s.cmd, "the token could not be stored", flushErr)
 	}
-	if err != nil {
-		return nil, err
-	}
-	if err := s.remember(ctx); err != nil && !errors.Is(err, vault.ErrForgotten) {
-		warn(s.cmd, s.cred.Name+" could not be remembered", err)
-	}
-	return token, nil
+	return token, err
 }
 
 func lacksTime(t *bearer.Token) bool {
@@ -157,7 +142,7 @@ func renew(ctx context.Context, cache *bearer.Cache, token *bearer.Token) (*bear
 
 // flush waits until the Cache has stored its token. It returns the store's
 // error.
-func (s *session) flush(ctx context.Context, cache *bearer.Cache) error {
+func flush(ctx context.Context, cache *bearer.Cache) error {
 	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushTimeout)
 	defer cancel()
 	stop := context.AfterFunc(ctx, func() { time.AfterFunc(lastMoment, cancel) })
@@ -167,18 +152,6 @@ func (s *session) flush(ctx context.Context, cache *bearer.Cache) error {
 		return cause // without the name of the method
 	}
 	return err
-}
-
-// remember writes down what is new about the settings. It must not bring back
-// what another process has forgotten meanwhile.
-func (s *session) remember(ctx context.Context) error {
-	switch {
-	case !s.remembered:
-		return s.vault.Remember(ctx, s.cred)
-	case reflect.DeepEqual(s.before, s.cred):
-		return nil
-	}
-	return s.vault.Amend(ctx, s.cred)
 }
 
 // print writes the token, the only secret that the program ever prints.

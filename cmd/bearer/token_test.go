@@ -11,23 +11,27 @@ import (
 	"time"
 
 	"example.com/bearer/bearertest"
-	"example.com/bearer/cmd/bearer/internal/vault"
+	"example.com/bearer/cmd/bearer/internal/home"
 )
 
 func TestTokenOfTheApplicationNeedsNoLogin(t *testing.T) {
 	for _, tt := range []struct {
-		provider string
-		auth     string // how the client must authenticate
+		auth string // how the client must authenticate
+		flag string
 	}{
-		{"matter", "client_secret_basic"},
-		{"metafy-app", "client_secret_post"},
-		{"acme", "client_secret_basic"},
+		{"client_secret_basic", "basic"},
+		{"client_secret_basic", ""},
+		{"client_secret_post", "post"},
 	} {
-		t.Run(tt.provider, func(t *testing.T) {
+		t.Run(tt.auth+" "+tt.flag, func(t *testing.T) {
 			w := newWorld(t, bearertest.Config{Clients: []bearertest.Client{
 				{ID: "client", Secret: clientSecret, Auth: []string{tt.auth}, Grants: []string{"client_credentials"}},
 			}})
-			token := w.ok("token", tt.provider, "--token-url", w.Endpoint(bearertest.TokenEndpoint))
+			args := []string{"token", "acme", "--token-url", w.Endpoint(bearertest.TokenEndpoint)}
+			if tt.flag != "" {
+				args = append(args, "--client-auth", tt.flag)
+			}
+			token := w.ok(args...)
 			if strings.Count(token, "\n") != 1 || !w.accepted(token) {
 				t.Errorf("got %q, want one line with a token that the API accepts", token)
 			}
@@ -100,10 +104,11 @@ func TestDiscoveryFindsTheEndpoints(t *testing.T) {
 	}
 	w.expire("acme")
 	w.ok("token", "acme")
-	if got := w.Counts().Requests[bearertest.MetadataEndpoint]; got != 1 {
-		t.Errorf("metadata requests: got %d, want 1, as the endpoints are remembered", got)
+	w.ok("token", "acme") // which is stored
+	if got := w.Counts().Requests[bearertest.MetadataEndpoint]; got != 2 {
+		t.Errorf("metadata requests: got %d, want one for each token request", got)
 	}
-	w.fails(exitFailed, "--issuer", "token", "other", "--issuer", w.URL+"/another")
+	w.fails(exitFailed, "(issuer)", "token", "other", "--issuer", w.URL+"/another")
 }
 
 func TestTokenWithOtherSettingsIsRefused(t *testing.T) {
@@ -131,17 +136,17 @@ func TestATokenThatCannotBeStoredIsPrinted(t *testing.T) {
 			if runtime.GOOS != "linux" {
 				t.Skip("needs a folder that even root cannot write to")
 			}
-			t.Setenv(vault.FolderVariable, "/proc/bearer")
+			t.Setenv(home.Variable, "/proc/bearer")
 		},
-		"the index cannot be locked": func(t *testing.T, home string) {
-			if err := os.Mkdir(filepath.Join(home, "token-index.lock"), 0o700); err != nil {
+		"the file cannot be locked": func(t *testing.T, home string) {
+			if err := os.Mkdir(filepath.Join(home, "token-declarations.lock"), 0o700); err != nil {
 				t.Fatal(err)
 			}
 		},
 	} {
 		t.Run(what, func(t *testing.T) {
 			w := newWorld(t, bearertest.Config{})
-			prepare(t, os.Getenv(vault.FolderVariable))
+			prepare(t, os.Getenv(home.Variable))
 			status, token, stderr := exec(t, "token", "acme", "--token-url", w.Endpoint(bearertest.TokenEndpoint))
 			if status != exitOK || !w.accepted(token) {
 				t.Errorf("got status %d and a token that the API accepts: %v, want 0 and true", status, w.accepted(token))
@@ -151,8 +156,8 @@ func TestATokenThatCannotBeStoredIsPrinted(t *testing.T) {
 					t.Errorf("got the line %q, want warnings only", line)
 				}
 			}
-			if !strings.Contains(stderr, "acme could not be remembered: ") {
-				t.Errorf("got stderr %q, want that acme could not be remembered", stderr)
+			if !strings.Contains(stderr, "acme could not be declared: ") {
+				t.Errorf("got stderr %q, want that acme could not be declared", stderr)
 			}
 			w.wantTokenRequests(1)
 		})
@@ -160,47 +165,32 @@ func TestATokenThatCannotBeStoredIsPrinted(t *testing.T) {
 }
 
 // G23: a token process that began before the user logged out does not bring the
-// name or a token back.
+// token back.
 func TestTokenStoresNothingAfterLogout(t *testing.T) {
-	for what, args := range map[string][]string{
-		"same settings":  nil,
-		"a new endpoint": {"--revoke-url", "https://auth.example.com/revoke"},
-	} {
-		for _, login := range []bool{false, true} {
-			w := newWorld(t, bearertest.Config{})
-			if login {
-				w.loggedIn(append([]string{"acme"}, w.endpoints()...)...)
-			} else {
-				w.ok("token", "acme", "--token-url", w.Endpoint(bearertest.TokenEndpoint))
-			}
-			w.expire("acme")
+	w := newWorld(t, bearertest.Config{})
+	w.loggedIn(append([]string{"acme"}, w.endpoints()...)...)
+	w.expire("acme")
 
-			// The command has read the index when it reads the
-			// secret.
-			stdin, secret := io.Pipe()
-			done := make(chan string)
-			go func() {
-				var out, errs strings.Builder
-				run(t.Context(), append([]string{"token", "acme", "--client-secret-file", "-"}, args...), stdin, &out, &errs)
-				done <- errs.String()
-			}()
-			if _, err := io.WriteString(secret, clientSecret); err != nil {
-				t.Fatal(err)
-			}
-			w.ok("logout", "acme")
-			secret.Close()
-			stderr := <-done
-			if !strings.Contains(stderr, "logged out by another process") {
-				t.Errorf("%s, login %v: got stderr %q, want that the user logged out", what, login, stderr)
-			}
-			if got := w.statuses(); len(got) != 0 {
-				t.Errorf("%s, login %v: got %+v remembered, want nothing", what, login, got)
-			}
-			files, err := filepath.Glob(filepath.Join(os.Getenv(vault.FolderVariable), "token-acme-*.json"))
-			if err != nil || len(files) != 0 {
-				t.Errorf("%s, login %v: got the files %q (%v), want no token", what, login, files, err)
-			}
-		}
+	// The command has found the client when it reads the secret.
+	stdin, secret := io.Pipe()
+	done := make(chan string)
+	go func() { // ends with the command
+		var out, errs strings.Builder
+		run(t.Context(), []string{"token", "acme", "--client-secret-file", "-"}, stdin, &out, &errs)
+		done <- errs.String()
+	}()
+	if _, err := io.WriteString(secret, clientSecret); err != nil {
+		t.Fatal(err)
+	}
+	w.ok("logout", "acme")
+	secret.Close()
+	if stderr := <-done; !strings.Contains(stderr, "run bearer login acme") {
+		t.Errorf("got stderr %q, want that a login is required", stderr)
+	}
+	w.wantNoToken("acme")
+	files, err := filepath.Glob(filepath.Join(os.Getenv(home.Variable), "token-acme-*.json"))
+	if err != nil || len(files) != 0 {
+		t.Errorf("got the files %q (%v), want no token", files, err)
 	}
 }
 
@@ -208,14 +198,14 @@ func TestSecretFromAFileAndFromStdin(t *testing.T) {
 	w := newWorld(t, bearertest.Config{})
 	w.setSecret("", "acme")
 	url := w.Endpoint(bearertest.TokenEndpoint)
-	w.fails(exitFailed, "set BEARER_ACME_CLIENT_SECRET, or give --client-secret-file", "token", "acme", "--token-url", url)
+	w.fails(exitFailed, "set BEARER_ACME_CLIENT_SECRET, or client_secret_file", "token", "acme", "--token-url", url)
 
 	file := filepath.Join(t.TempDir(), "secret")
-	w.fails(exitFailed, "no such file", "token", "acme", "--token-url", url, "--client-secret-file", file)
+	w.fails(exitUsage, "no such file", "token", "acme", "--token-url", url, "--client-secret-file", file)
 	if err := os.WriteFile(file, []byte("\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	w.fails(exitFailed, "is empty", "token", "acme", "--token-url", url, "--client-secret-file", file)
+	w.fails(exitTemporary, "is empty", "token", "acme", "--token-url", url, "--client-secret-file", file) // it may be about to be written
 	if err := os.WriteFile(file, []byte(clientSecret+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -5,7 +5,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
+	"io/fs"
 	"net/http"
 	"os"
 	"strings"
@@ -15,7 +17,8 @@ import (
 	"github.com/zalando/go-keyring"
 
 	"example.com/bearer/bearertest"
-	"example.com/bearer/cmd/bearer/internal/credential"
+	"example.com/bearer/cmd/bearer/internal/declaration"
+	"example.com/bearer/cmd/bearer/internal/home"
 	"example.com/bearer/cmd/bearer/internal/vault"
 )
 
@@ -35,10 +38,12 @@ func newWorld(t *testing.T, cfg bearertest.Config) *world {
 	if cfg.Clients == nil {
 		cfg.Clients = []bearertest.Client{{ID: "client", Secret: clientSecret}}
 	}
-	t.Setenv(vault.FolderVariable, t.TempDir())
-	t.Setenv(storeVariable, vault.Dir)
+	t.Chdir(t.TempDir()) // a working directory with no file that declares clients
+	t.Setenv(home.Variable, t.TempDir())
+	t.Setenv(declaration.Variable, "")
+	t.Setenv(vault.Variable, vault.Dir)
 	t.Setenv(clientVariable, "client")
-	t.Setenv(credential.SharedVariable, "")
+	t.Setenv(sharedVariable, "")
 	w := &world{t, bearertest.Start(t, cfg)}
 	w.setSecret(clientSecret, "matrica", "metafy", "metafy-app", "matter", "acme", "other", "stale", "app", "with", "without")
 	return w
@@ -47,7 +52,7 @@ func newWorld(t *testing.T, cfg bearertest.Config) *world {
 // setSecret puts a secret into the variables of these names.
 func (w *world) setSecret(secret string, names ...string) {
 	for _, name := range names {
-		w.Setenv(credential.Variable(name), secret)
+		w.Setenv(secretVariable(name), secret)
 	}
 }
 
@@ -125,6 +130,17 @@ func (w *world) loggedIn(args ...string) (stdout string) {
 	return stdout
 }
 
+// wantNoToken fails the test unless the client is declared and has no token.
+func (w *world) wantNoToken(name string) {
+	w.Helper()
+	for _, s := range w.statuses() {
+		if s.Name == name && s.State == "missing" {
+			return
+		}
+	}
+	w.Errorf("%s: got %+v, want that it is declared and has no token", name, w.statuses())
+}
+
 func (w *world) wantTokenRequests(n int) {
 	w.Helper()
 	if got := w.Counts().TokenRequests(); got != n {
@@ -148,9 +164,17 @@ func (w *world) accepted(token string) bool {
 	return resp.StatusCode == http.StatusOK
 }
 
-// statuses returns what bearer status --json prints.
+// statuses returns what bearer status --json prints, nothing if no client is
+// declared.
 func (w *world) statuses() (all []status) {
 	w.Helper()
+	path, err := declaration.Own()
+	if err != nil {
+		w.Fatal(err)
+	}
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
 	if err := json.Unmarshal([]byte(w.ok("status", "--json")), &all); err != nil {
 		w.Fatal(err)
 	}
@@ -161,15 +185,11 @@ func (w *world) statuses() (all []status) {
 // refresh token.
 func (w *world) expire(name string) {
 	w.Helper()
-	v, err := vault.Open()
+	cache, err := w.declared().Cache(name)
 	if err != nil {
 		w.Fatal(err)
 	}
-	c, _, err := v.Find(w.Context(), name)
-	if err != nil {
-		w.Fatal(err)
-	}
-	s, key := v.Store(c)
+	s, key := cache.Store, cache.Key
 	data, err := s.Get(w.Context(), key)
 	if err != nil {
 		w.Fatal(err)
@@ -185,6 +205,24 @@ func (w *world) expire(name string) {
 	if err != nil {
 		w.Fatal(err)
 	}
+}
+
+// declared opens the user's own file.
+func (w *world) declared() *declared {
+	w.Helper()
+	path, err := declaration.Own()
+	if err != nil {
+		w.Fatal(err)
+	}
+	file, err := declaration.Read(path)
+	if err != nil {
+		w.Fatal(err)
+	}
+	d, err := openFile(file, nil)
+	if err != nil {
+		w.Fatal(err)
+	}
+	return d
 }
 
 // TestMain lets a test run the program as a process, with this binary.

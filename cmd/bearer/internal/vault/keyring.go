@@ -36,10 +36,10 @@ const (
 )
 
 // Get implements [bearer.Store].
-func (keyringStore) Get(ctx context.Context, key string) ([]byte, error) {
+func (k keyringStore) Get(ctx context.Context, key string) ([]byte, error) {
 	var data []byte
 	err := inKeyring(ctx, func() (err error) {
-		data, err = keyringGet(item(key))
+		data, err = keyringGet(k.item(key))
 		return err
 	})
 	if err != nil {
@@ -50,14 +50,14 @@ func (keyringStore) Get(ctx context.Context, key string) ([]byte, error) {
 }
 
 // Put implements [bearer.Store].
-func (keyringStore) Put(ctx context.Context, key string, data []byte) error {
+func (k keyringStore) Put(ctx context.Context, key string, data []byte) error {
 	text := base64.StdEncoding.EncodeToString(data)
-	return inKeyring(ctx, func() error { return keyringPut(item(key), text) })
+	return inKeyring(ctx, func() error { return keyringPut(k.item(key), text) })
 }
 
 // Delete implements [bearer.Store].
-func (keyringStore) Delete(ctx context.Context, key string) error {
-	return inKeyring(ctx, func() error { return keyringDelete(item(key)) })
+func (k keyringStore) Delete(ctx context.Context, key string) error {
+	return inKeyring(ctx, func() error { return keyringDelete(k.item(key)) })
 }
 
 // turn holds an element while this process uses the keyring.
@@ -92,14 +92,16 @@ func keyringError(err error) error {
 	return fmt.Errorf("the keyring: %w", err)
 }
 
-// item returns the name of key's item. Keyrings may confuse upper and lower
-// case, and limit the length of names.
-func item(key string) string {
+// item returns the name of key's item. The user's folders share the keyring.
+// Keyrings may confuse upper and lower case, and limit the length of names.
+func (k keyringStore) item(key string) string {
 	const plain = "abcdefghijklmnopqrstuvwxyz0123456789-_"
-	if len(key) <= 60 && strings.Trim(key, plain) == "" {
-		return key
+	sum := sha256.Sum256([]byte(k.DirStore))
+	name := key + "-" + hex.EncodeToString(sum[:4])
+	if len(name) <= 60 && strings.Trim(name, plain) == "" {
+		return name
 	}
-	sum := sha256.Sum256([]byte(key))
+	sum = sha256.Sum256([]byte(name))
 	return hex.EncodeToString(sum[:]) // 64 bytes, so not a plain one
 }
 

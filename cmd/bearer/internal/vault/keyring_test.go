@@ -35,6 +35,7 @@ func TestKeyringStoreKeepsTheContract(t *testing.T) {
 // command of 4096 with the value in base64.
 func TestLongValuesAreInPiecesAndLeaveNone(t *testing.T) {
 	s := newKeyringStore(t)
+	name := s.(keyringStore).item("k")
 	for _, size := range []int{1, piece / 4 * 3, piece/4*3 + 1, 20_000, 10} {
 		want := bytes.Repeat([]byte{'v'}, size)
 		if err := s.Put(t.Context(), "k", want); err != nil {
@@ -43,7 +44,7 @@ func TestLongValuesAreInPiecesAndLeaveNone(t *testing.T) {
 		if got, err := s.Get(t.Context(), "k"); err != nil || !bytes.Equal(got, want) {
 			t.Errorf("%d bytes: got %d bytes and %v, want them back", size, len(got), err)
 		}
-		head, err := keyring.Get(keyringService, "k")
+		head, err := keyring.Get(keyringService, name)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -52,7 +53,7 @@ func TestLongValuesAreInPiecesAndLeaveNone(t *testing.T) {
 			t.Errorf("%d bytes: got %d pieces, want them in one item if they fit", size, n)
 		}
 		for i := range n {
-			part, err := keyring.Get(keyringService, pieceName("k", id, i))
+			part, err := keyring.Get(keyringService, pieceName(name, id, i))
 			if err != nil || len(part) > piece {
 				t.Errorf("%d bytes: piece %d: got %d bytes and %v, want up to %d", size, i, len(part), err, piece)
 			}
@@ -60,7 +61,7 @@ func TestLongValuesAreInPiecesAndLeaveNone(t *testing.T) {
 		if err := s.Put(t.Context(), "k", []byte("short")); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := keyring.Get(keyringService, pieceName("k", id, 0)); !errors.Is(err, keyring.ErrNotFound) {
+		if _, err := keyring.Get(keyringService, pieceName(name, id, 0)); !errors.Is(err, keyring.ErrNotFound) {
 			t.Errorf("%d bytes: after the next Put: got %v, want that no piece is left", size, err)
 		}
 	}
@@ -68,8 +69,9 @@ func TestLongValuesAreInPiecesAndLeaveNone(t *testing.T) {
 
 func TestKeyringStoreWithWhatItDidNotWrite(t *testing.T) {
 	s := newKeyringStore(t)
+	name := s.(keyringStore).item("k")
 	for _, text := range []string{"no base64!", "2:gone", "x:y", ":", "999999999999999999999:a"} {
-		if err := keyring.Set(keyringService, "k", text); err != nil {
+		if err := keyring.Set(keyringService, name, text); err != nil {
 			t.Fatal(err)
 		}
 		got, err := s.Get(t.Context(), "k")
@@ -79,6 +81,18 @@ func TestKeyringStoreWithWhatItDidNotWrite(t *testing.T) {
 		if err := s.Delete(t.Context(), "k"); err != nil {
 			t.Errorf("%q: Delete: %v", text, err)
 		}
+	}
+}
+
+// The folders of a user share the keyring, not what is in it.
+func TestFoldersAreApartInTheKeyring(t *testing.T) {
+	a := newKeyringStore(t)
+	if err := a.Put(t.Context(), "k", []byte("a")); err != nil {
+		t.Fatal(err)
+	}
+	b := keyringStore{bearer.DirStore(t.TempDir())}
+	if _, err := b.Get(t.Context(), "k"); !errors.Is(err, bearer.ErrNotFound) {
+		t.Errorf("got %v, want ErrNotFound", err)
 	}
 }
 

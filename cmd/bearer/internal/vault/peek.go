@@ -5,15 +5,16 @@ import (
 	"errors"
 
 	"example.com/bearer"
-	"example.com/bearer/cmd/bearer/internal/credential"
 )
 
-// Peek reads c's token without refreshing it. If valid, t can be used as it is.
-// Otherwise t is what is left, a refresh token, or nil if there is none. Peek
-// returns [bearer.ErrNotFound] if no token is stored.
-func (v Vault) Peek(ctx context.Context, c credential.Credential) (t *bearer.Token, valid bool, err error) {
-	s, key := v.Store(c)
-	data, err := s.Get(ctx, key)
+// Peek reads the token in c's Store without refreshing it. If valid, t can be
+// used as it is. Otherwise t is what is left, a refresh token, or nil if there
+// is none. Peek returns [bearer.ErrNotFound] if no token is stored.
+func Peek(ctx context.Context, c *bearer.Cache) (t *bearer.Token, valid bool, err error) {
+	if c.Store == nil {
+		return nil, false, bearer.ErrNotFound
+	}
+	data, err := c.Store.Get(ctx, c.Key)
 	if err != nil {
 		return nil, false, err
 	}
@@ -24,10 +25,10 @@ func (v Vault) Peek(ctx context.Context, c credential.Credential) (t *bearer.Tok
 		copied bearer.MemoryStore
 		seen   onlooker
 	)
-	if err := copied.Put(ctx, key, data); err != nil {
+	if err := copied.Put(ctx, c.Key, data); err != nil {
 		return nil, false, err
 	}
-	cache := bearer.Cache{Source: &seen, Store: &copied, Key: key, RefreshBefore: -1, RetryFor: -1}
+	cache := bearer.Cache{Source: &seen, Store: &copied, Key: c.Key, RefreshBefore: -1, RetryFor: -1}
 	t, err = cache.Token(ctx)
 	switch {
 	case err == nil:
