@@ -316,12 +316,13 @@ func (x *session) put(ctx context.Context, t *Token, version int, late func(erro
 		return err
 	}
 	return x.write(ctx, "put", late, func(ctx context.Context) error {
+		then := sightingOf(data)
 		if version != anyVersion {
-			if err := x.unchanged(ctx, version); err != nil {
+			if there, err := x.unchanged(ctx, version, then); there || err != nil {
 				return err
 			}
 		}
-		return x.attempt(sightingOf(data), func() error { return x.store.Put(ctx, x.key, data) })
+		return x.attempt(then, func() error { return x.store.Put(ctx, x.key, data) })
 	})
 }
 
@@ -358,8 +359,10 @@ func (x *session) attempt(then sighting, do func() error) error {
 }
 
 // unchanged returns errChanged if another process has changed the Store since
-// that version, and an error if it holds the login of another credential.
-func (x *session) unchanged(ctx context.Context, version int) error {
+// that version, and an error if it holds the login of another credential. there
+// says that it holds what is to be stored already: an earlier Put has worked,
+// although it failed.
+func (x *session) unchanged(ctx context.Context, version int, then sighting) (there bool, err error) {
 	data, err := x.get(ctx)
 	now := absent
 	switch {
@@ -367,10 +370,10 @@ func (x *session) unchanged(ctx context.Context, version int) error {
 		now = sightingOf(data)
 		_, err = decode(data, x.bound)
 		if foreign, ok := errors.AsType[*foreignError](err); ok && foreign.login {
-			return err
+			return false, err
 		}
 	case !errors.Is(err, ErrNotFound):
-		return err
+		return false, err
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -378,9 +381,13 @@ func (x *session) unchanged(ctx context.Context, version int) error {
 		x.seen = now // never read before: what is there is what the token replaces
 	}
 	if x.changes != version || x.news(now) {
-		return errChanged
+		return false, errChanged
 	}
-	return nil
+	if now == then {
+		x.number++
+		x.latest, x.seen, x.tried = x.number, now, nil
+	}
+	return now == then, nil
 }
 
 // write runs do in a new goroutine, which ends when the Store returns, and

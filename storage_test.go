@@ -150,6 +150,24 @@ func TestFailedWriteDoesNotExplainALaterLogout(t *testing.T) {
 	}
 }
 
+// G19, G23: a Put that failed but was stored is found out by the next attempt,
+// which does not write again: a logout after that is one.
+func TestPutThatIsThereAlready(t *testing.T) {
+	store := &scripted{late: errTest}
+	s, _ := newStorage(store)
+	if err := put(t, s, "mine", true); err != errTest {
+		t.Fatalf("got %v, want the Store's error", err)
+	}
+	store.put = func() error { t.Error("it was stored again"); return nil }
+	if err := put(t, s, "mine", false); err != nil {
+		t.Errorf("got %v, want nil", err)
+	}
+	_ = store.MemoryStore.Delete(t.Context(), "k")
+	if _, f := load(t, s); !f.gone {
+		t.Error("after a logout elsewhere, got a Store that is not known to have been emptied")
+	}
+}
+
 // G19: what a look at the Store finds is noted before anything else can be
 // seen or stored there.
 func TestLoadNotesInOneStep(t *testing.T) {
