@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
 	"regexp"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"strings"
 
 	"example.com/bearer"
+	"example.com/bearer/internal/origin"
 )
 
 // Some servers say only to a client with a token where the API is: Salesforce
@@ -121,7 +123,8 @@ func (c *Client) hosts(lookup func(string) string) ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		return []string{u.Host}, nil
+		// Another port of the host is another server.
+		return []string{net.JoinHostPort(u.Hostname(), origin.Port(u))}, nil
 	}
 	var hosts []string
 	for _, host := range c.Hosts {

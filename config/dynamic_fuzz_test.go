@@ -21,7 +21,7 @@ func FuzzServersWord(f *testing.F) {
 				t.Errorf("%s with %q: got %s, want it within good.test", template, value, u)
 			}
 			if err2 == nil {
-				if again, err := url.Parse("https://" + hosts[0] + "/"); err != nil || again.Host != hosts[0] || !strings.HasSuffix(strings.ToLower(hosts[0]), ".good.test") {
+				if again, err := url.Parse("https://" + hosts[0] + "/"); err != nil || again.Host != hosts[0] || !strings.HasSuffix(strings.ToLower(hosts[0]), ".good.test:443") {
 					t.Errorf("%s with %q: got the hosts %q, want one within good.test", template, value, hosts)
 				}
 			}
