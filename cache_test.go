@@ -266,12 +266,12 @@ func TestHugeDurations(t *testing.T) {
 	})
 }
 
-// goroutines returns how many there are. runtime.NumGoroutine cannot be used
-// while others end: it counts free ones that move from one list to another, 32 at
-// a time, as if they ran.
+// goroutines returns how many there are in the bubble. Others may end at any
+// time, those of an earlier test's server, say. runtime.NumGoroutine would count
+// free ones, too, that move from one list to another.
 func goroutines() int {
 	all := make([]byte, 1<<20)
-	return bytes.Count(all[:runtime.Stack(all, true)], []byte("\n\ngoroutine "))
+	return bytes.Count(all[:runtime.Stack(all, true)], []byte(", synctest bubble "))
 }
 
 // G9: in the window no caller waits, and one refresh runs in the background.
