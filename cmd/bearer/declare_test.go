@@ -193,7 +193,7 @@ func TestKnownProviders(t *testing.T) {
 func TestClientNamesAreCompleted(t *testing.T) {
 	newWorld(t, bearertest.Config{})
 	// Neither an approval nor its variable is needed to see the names.
-	write(t, declaration.Name, "clients:\n  b: {client_id: '${ABSENT}'}\n  a: {client_secret_command: [touch, ran]}\n")
+	write(t, declaration.Name, "clients:\n  b: {client_id: '${ABSENT}'}\n  a: {client_secret_command: [touch, ran]}\n  \"$(touch ran)\": {}\n  \"x\\ny\": {}\n")
 	for _, args := range [][]string{{"token"}, {"login"}, {"revoke"}, {"logout"}} {
 		_, got, _ := exec(t, append(append([]string{"__complete"}, args...), "")...)
 		if !strings.HasPrefix(got, "b\na\n:4\n") {
