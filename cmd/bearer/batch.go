@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 	"time"
 
@@ -70,6 +69,12 @@ The exit status is 1 if any result is a failure: no response, or a status from
 			}
 			return f.check()
 		},
+		ValidArgsFunction: func(cmd *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
+			if len(args) == 1 {
+				return nil, cobra.ShellCompDirectiveDefault // files
+			}
+			return completeClient(cmd, args, word)
+		},
 		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, args) },
 	}
 	flags := cmd.Flags()
@@ -107,10 +112,6 @@ func (f *batchFlags) check() error {
 }
 
 func (f *batchFlags) run(cmd *cobra.Command, args []string) (err error) {
-	header := http.Header{"User-Agent": {userAgent}}
-	if err := setHeaders(header, f.headers); err != nil {
-		return err
-	}
 	input, total, err := f.input(cmd, args[1:])
 	if err != nil {
 		return err
@@ -124,7 +125,11 @@ func (f *batchFlags) run(cmd *cobra.Command, args []string) (err error) {
 	if err != nil {
 		return err
 	}
-	transport, err := c.transport()
+	header, err := headers(f.headers, where)
+	if err != nil {
+		return err
+	}
+	transport, err := c.Transport(args[0])
 	if err != nil {
 		return err
 	}
@@ -158,9 +163,10 @@ func (f *batchFlags) run(cmd *cobra.Command, args []string) (err error) {
 	counts, retries := job.Counts()
 	summarize(cmd.ErrOrStderr(), before, counts, retries, time.Since(began))
 	switch {
-	case err != nil && f.output != "":
-		return fmt.Errorf("%w; the same command with --resume continues the batch", c.why(err))
 	case err != nil:
+		if f.output != "" {
+			fmt.Fprintln(cmd.ErrOrStderr(), "bearer: the same command with --resume continues the batch")
+		}
 		return c.why(err)
 	case counts.Failed+before.Failed > 0:
 		return silent(exitFailed)

@@ -115,7 +115,7 @@ func TestBatchRefuses(t *testing.T) {
 		{exitUsage, "no such file", []string{"app", "/absent/list"}},
 		{exitUsage, "is a folder", []string{"app", "/"}},
 		{exitUsage, "there is no client", []string{"other", list}},
-		{exitUsage, "where the client's token goes", []string{"app", list, "-H", "Authorization: canary"}},
+		{exitUsage, "for the client's token", []string{"app", list, "-H", "Authorization: canary"}},
 	} {
 		a.fails(row.status, row.want, append([]string{"batch"}, row.args...)...)
 	}

@@ -27,6 +27,15 @@ func addConfig(root *cobra.Command) {
 // names, else BEARER_CONFIG, ./bearer.yaml, or the one in the user's folder. It
 // makes no request.
 func openSet(cmd *cobra.Command) (*config.Set, error) {
+	d, err := openForUse(cmd)
+	if err != nil {
+		return nil, err
+	}
+	return d.Set, nil
+}
+
+// openForUse is openDeclared for commands that obtain tokens.
+func openForUse(cmd *cobra.Command) (*declared, error) {
 	if err := noSharedSecret(""); err != nil {
 		return nil, err
 	}
@@ -34,7 +43,7 @@ func openSet(cmd *cobra.Command) (*config.Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	return d.Set, d.secrets.clash()
+	return d, d.secrets.clash()
 }
 
 // A declared is a file that declares clients, open.

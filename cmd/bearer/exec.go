@@ -40,6 +40,12 @@ The exit status is the command's; 127 if it is not found, and 126 if it cannot b
 executed.`,
 		Example: `  bearer exec reports -- sh -c 'curl -H "Authorization: Bearer $BEARER_TOKEN" https://api.example.com/v1/reports'
   bearer exec reports -- python3 report.py --year 2026`,
+		ValidArgsFunction: func(cmd *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
+			if len(args) > 0 {
+				return nil, cobra.ShellCompDirectiveDefault
+			}
+			return completeClient(cmd, args, word)
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			// Without interspersed flags, pflag leaves the -- after CLIENT.
 			if len(args) > 1 && args[1] == "--" {
@@ -73,7 +79,7 @@ func runWithToken(cmd *cobra.Command, name string, argv []string) error {
 	if err != nil {
 		return err
 	}
-	env := append(withoutSecrets(os.Environ(), c.set), tokenVariable+"="+token.AccessToken)
+	env := append(withoutSecrets(os.Environ(), c.Set), tokenVariable+"="+token.AccessToken)
 	if err := become(cmd.Context(), path, argv, env); err != nil {
 		return notRun{err}
 	}

@@ -61,7 +61,8 @@ With --fail, a status from 400 is exit status 22 without a body, and with
 			}
 			return nil
 		},
-		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, args[0], args[1]) },
+		ValidArgsFunction: completeClient,
+		RunE:              func(cmd *cobra.Command, args []string) error { return f.run(cmd, args[0], args[1]) },
 	}
 	flags := cmd.Flags()
 	flags.StringVarP(&f.method, "request", "X", "", "the `METHOD` (default: GET, or POST with -d)")
@@ -76,16 +77,6 @@ With --fail, a status from 400 is exit status 22 without a body, and with
 }
 
 func (f *getFlags) run(cmd *cobra.Command, name, raw string) error {
-	req, err := f.request(cmd)
-	if err != nil {
-		return err
-	}
-	// Closed by sending it, or here if that does not come to pass.
-	defer func() {
-		if req.Body != nil {
-			req.Body.Close()
-		}
-	}()
 	c, err := openClient(cmd, name)
 	if err != nil {
 		return err
@@ -96,14 +87,19 @@ func (f *getFlags) run(cmd *cobra.Command, name, raw string) error {
 	if err != nil {
 		return err
 	}
-	if req.URL, err = where.URL(raw); err != nil {
+	u, err := where.URL(raw)
+	if err != nil {
 		return usageError{err}
 	}
-	req.Host = req.URL.Host
-	transport, err := c.transport()
+	transport, err := c.Transport(name)
 	if err != nil {
 		return err
 	}
+	req, err := f.request(cmd, where)
+	if err != nil {
+		return err
+	}
+	req.URL, req.Host = u, u.Host
 	sender := &http.Client{Transport: transport}
 	if !f.follow {
 		sender.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
@@ -116,10 +112,10 @@ func (f *getFlags) run(cmd *cobra.Command, name, raw string) error {
 	return f.print(cmd.OutOrStdout(), resp)
 }
 
-// request returns the request, except for its URL.
-func (f *getFlags) request(cmd *cobra.Command) (*http.Request, error) {
-	header := http.Header{"User-Agent": {userAgent}}
-	if err := setHeaders(header, f.headers); err != nil {
+// request returns the request, except for its URL. Sending it closes its body.
+func (f *getFlags) request(cmd *cobra.Command, where *target.Target) (*http.Request, error) {
+	header, err := headers(f.headers, where)
+	if err != nil {
 		return nil, err
 	}
 	if f.method != "" && !target.ValidMethod(f.method) {
@@ -247,19 +243,20 @@ func (statusError) ExitStatus() int { return exitHTTP }
 // userAgent is the User-Agent of requests that do not set another.
 const userAgent = "bearer"
 
-// setHeaders adds headers in the form of curl's -H.
-func setHeaders(h http.Header, lines []string) error {
+// headers returns what curl's -H says, with our User-Agent unless it says another.
+func headers(lines []string, where *target.Target) (http.Header, error) {
+	h := http.Header{}
 	for _, line := range lines {
 		name, value, ok := strings.Cut(line, ":")
 		if !ok {
-			return usagef("--header needs the form 'NAME: VALUE'")
+			return nil, usagef("--header needs the form 'NAME: VALUE'")
 		}
-		if strings.EqualFold(name, "User-Agent") {
-			h.Del(name)
-		}
-		if err := target.SetHeader(h, name, strings.TrimSpace(value)); err != nil {
-			return usagef("--header: %w", err)
+		if err := where.SetHeader(h, name, strings.TrimSpace(value)); err != nil {
+			return nil, usagef("--header: %w", err)
 		}
 	}
-	return nil
+	if _, own := h["User-Agent"]; !own {
+		h.Set("User-Agent", userAgent)
+	}
+	return h, nil
 }

@@ -121,7 +121,7 @@ clients:
 		{exitUsage, "has a segment . or ..", []string{"app", "/../x"}},
 		{exitUsage, "has a segment . or ..", []string{"app", "/%2e%2e/x"}},
 		{exitFailed, "neither base_url nor hosts", []string{"open", "https://evil.test/"}},
-		{exitUsage, "the client's token goes: remove it", []string{"app", "x", "-H", "authorization: Bearer canary"}},
+		{exitUsage, "for the client's token: remove it", []string{"app", "x", "-H", "authorization: Bearer canary"}},
 		{exitUsage, "another site", []string{"app", "x", "-H", "Host: evil.test"}},
 		{exitUsage, "the form 'NAME: VALUE'", []string{"app", "x", "-H", "canary"}},
 		{exitUsage, "--request \"get\" is not a method", []string{"app", "x", "-X", "get"}},

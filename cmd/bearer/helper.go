@@ -36,8 +36,9 @@ sends the token as Bearer, before as the password of Basic authentication, with 
 user name of the URL or else oauth2.
 
 A token that the server has rejected is renewed for the next time.`,
-		Example: `  git config --global credential.https://git.example.com.helper '!bearer helper git forge'`,
-		Args:    clientAnd("an operation"),
+		Example:           `  git config --global credential.https://git.example.com.helper '!bearer helper git forge'`,
+		Args:              clientAnd("an operation"),
+		ValidArgsFunction: completeClient,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return help(cmd, args[0], func(h *helper.Helper) error {
 				return h.Git(cmd.Context(), args[1], cmd.InOrStdin(), cmd.OutOrStdout())
@@ -59,6 +60,7 @@ the module proxy has rejected is renewed.`,
 			}
 			return oneClient(cmd, args)
 		},
+		ValidArgsFunction: completeClient,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return help(cmd, args[0], func(h *helper.Helper) error {
 				return h.Goauth(cmd.Context(), append(args, "")[1], cmd.InOrStdin(), cmd.OutOrStdout())
@@ -83,7 +85,8 @@ server is one of the client's hosts.`,
         args: [helper, kubectl, cluster]
         interactiveMode: Never
         provideClusterInfo: true`,
-		Args: oneClient,
+		Args:              oneClient,
+		ValidArgsFunction: completeClient,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return help(cmd, args[0], func(h *helper.Helper) error {
 				return h.Kubectl(cmd.Context(), os.Getenv(helper.ExecInfo), cmd.OutOrStdout())

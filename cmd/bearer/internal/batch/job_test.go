@@ -58,7 +58,7 @@ func TestLines(t *testing.T) {
 			{9, 0, "", "https://evil.test is not where app is"},
 			{10, 0, "", "has a segment . or .."},
 			{11, 0, "", `there is no key "header": the keys are id, method`},
-			{12, 0, "", "the header authorization is where the client's token goes"},
+			{12, 0, "", "the header authorization is for the client's token"},
 			{13, 0, "", "the header Host would lead the token to another site"},
 			{14, 0, "", `"get" is not a method`},
 			{15, 0, "", "the line is not a JSON object: the fault is at byte 14"},

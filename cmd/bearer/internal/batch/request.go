@@ -74,7 +74,7 @@ func (d Defaults) parse(l line, where *target.Target) (r request, err error) {
 	}
 	for name, values := range s.Headers {
 		for _, value := range values {
-			if err := target.SetHeader(r.header, name, value); err != nil {
+			if err := where.SetHeader(r.header, name, value); err != nil {
 				return r, err
 			}
 		}

@@ -48,6 +48,7 @@ func (h *Helper) Goauth(ctx context.Context, raw string, in io.Reader, out io.Wr
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(out, "%s\n\nAuthorization: Bearer %s\n\n", strings.Join(prefixes, "\n"), token.AccessToken)
+	name, value := h.Target.Header(token.AccessToken)
+	_, err = fmt.Fprintf(out, "%s\n\n%s: %s\n\n", strings.Join(prefixes, "\n"), name, value)
 	return err
 }

@@ -4,6 +4,7 @@
 package target
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,6 +24,8 @@ type Target struct {
 	names     []string     // hosts, as they are declared
 	whole     bool         // hosts are declared: each path of them will do
 	plaintext bool         // insecure_allow_http
+	header    string       // that carries the token
+	scheme    string       // before the token there; empty: none
 }
 
 // Of returns the target of a client. If the server's answers say where the API
@@ -35,6 +38,10 @@ func Of(ctx context.Context, set *config.Set, client string) (*Target, error) {
 	t := &Target{
 		client: client, whole: len(declared.Hosts) > 0,
 		plaintext: declared.InsecureAllowHTTP != nil && *declared.InsecureAllowHTTP,
+		header:    cmp.Or(declared.TokenHeader, "Authorization"), scheme: declared.TokenScheme,
+	}
+	if declared.TokenHeader == "" {
+		t.scheme = cmp.Or(t.scheme, "Bearer")
 	}
 	if t.base, err = set.BaseURL(ctx, client); err != nil {
 		return nil, err
