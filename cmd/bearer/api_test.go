@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"example.com/bearer/bearertest"
+	"example.com/bearer/cmd/bearer/internal/declaration"
 )
 
 // An api is a world with an API of a declared client, "app".
@@ -57,4 +58,16 @@ func feed(t *testing.T, stdin string, args ...string) (status int, stdout, stder
 	var out, errs bytes.Buffer
 	status = run(ctx, args, strings.NewReader(stdin), &out, &errs)
 	return status, out.String(), errs.String()
+}
+
+// declareOwn makes text the file in the user's folder.
+func (w *world) declareOwn(text string) {
+	w.Helper()
+	own, err := declaration.Own()
+	if err != nil {
+		w.Fatal(err)
+	}
+	if err := os.WriteFile(own, []byte(text), 0o600); err != nil {
+		w.Fatal(err)
+	}
 }

@@ -50,7 +50,8 @@ body could not be kept, the result has an error.
 429 and 503 are retried, after the time that the API asks for, which holds up the
 other requests too. Broken connections, 502 and 504 are retried if the request may
 be processed twice: GET, HEAD, OPTIONS, TRACE, PUT and DELETE, and others with an
-Idempotency-Key. If the login is no longer valid, the batch ends.
+Idempotency-Key. The batch ends if the login is no longer valid, and if 50 requests
+in a row had no answer or 401.
 
 With --resume, requests whose result is in the output of -o are not sent again.
 Thus a batch continues after Ctrl-C, a crash or a kill; only requests that were in
@@ -82,7 +83,7 @@ The exit status is 1 if any result is a failure: no response, or a status from
 	flags.BoolVar(&f.resume, "resume", false, "continue the batch whose results are in the file of -o")
 	flags.IntVarP(&f.concurrency, "concurrency", "c", 8, "keep `N` requests in flight")
 	flags.IntVar(&f.retries, "retries", 5, "send a request at most `N` times more")
-	flags.DurationVar(&f.timeout, "timeout", time.Minute, "the limit of one attempt with its response; 0: none")
+	flags.DurationVar(&f.timeout, "timeout", time.Minute, "the limit of one attempt with its response, a `DURATION`; 0: none")
 	flags.StringVarP(&f.method, "request", "X", "", "the `METHOD` of requests that say none (default: GET, or POST with a body)")
 	flags.StringArrayVarP(&f.headers, "header", "H", nil, "send the header `'NAME: VALUE'` with requests that do not have it")
 	flags.StringSliceVar(&f.keep, "response-header", nil, "keep the response's header `NAME` in the result; several with commas")
@@ -217,7 +218,11 @@ func (f *batchFlags) open(cmd *cobra.Command) (*batch.Output, error) {
 
 // summarize writes what came of a batch, as one line.
 func summarize(w io.Writer, before, now batch.Counts, retries int, took time.Duration) {
-	fmt.Fprintf(w, "bearer: %d requests in %v", now.Total(), took.Round(10*time.Millisecond))
+	what := "requests"
+	if now.Total() == 1 {
+		what = "request"
+	}
+	fmt.Fprintf(w, "bearer: %d %s in %v", now.Total(), what, took.Round(10*time.Millisecond))
 	if rate := float64(now.Total()) / took.Seconds(); now.Total() > 1 {
 		fmt.Fprintf(w, " (%.0f/s)", rate)
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -131,5 +132,25 @@ clients:
 		{exitFailed, "no such file", []string{"app", "x", "-o", "/absent/file"}},
 	} {
 		a.fails(row.status, row.want, append([]string{"get"}, row.args...)...)
+	}
+}
+
+// The token is in the header that the declaration says, and only there.
+func TestGetWithAnotherHeader(t *testing.T) {
+	a := newAPI(t, bearertest.Config{}, echo)
+	keys := new(bearertest.Recorder)
+	server := httptest.NewServer(keys)
+	defer server.Close()
+	a.declare(`
+clients:
+  app: {token_url: AUTH/token, client_id: client, client_secret: ` + clientSecret + `, base_url: ` + server.URL + `, token_header: X-A, store: {name: dir}}
+`)
+	a.ok("get", "app", "/x")
+	token := strings.TrimSpace(a.ok("token", "app"))
+	if got := keys.Requests(); len(got) != 1 || got[0].Header.Get("X-A") != token || got[0].Header.Get("Authorization") != "" {
+		t.Errorf("got %d requests, want one with the token in X-A", len(got))
+	}
+	for _, name := range []string{"X-A", "x-a", "Authorization"} {
+		a.fails(exitUsage, "for the client's token: remove it", "get", "app", "/x", "-H", name+": canary")
 	}
 }

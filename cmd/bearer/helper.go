@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"example.com/bearer/cmd/bearer/internal/declaration"
 	"example.com/bearer/cmd/bearer/internal/helper"
 )
 
@@ -14,7 +15,10 @@ func newHelper() *cobra.Command {
 		Short: "Give git, go or kubectl a client's token when they ask for credentials",
 		Long: `Speak the protocol by which git, go or kubectl ask for credentials. They get the
 client's token for URLs at the client's hosts only: those that it declares, or else
-that of its base_url.`,
+that of its base_url.
+
+They run it in any folder, so that a bearer.yaml there does not count: only the file
+that --config or BEARER_CONFIG names, or the one in your own folder.`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return usagef("there is no helper for %q, only for git, goauth and kubectl", args[0])
@@ -95,8 +99,18 @@ server is one of the client's hosts.`,
 	}
 }
 
-// help has answer answer for a client.
+// help has answer answer for a client. Other programs run a helper in any folder,
+// also in a cloned repository, so a file there does not count.
 func help(cmd *cobra.Command, name string, answer func(*helper.Helper) error) error {
+	if configFlag(cmd) == "" && os.Getenv(declaration.Variable) == "" {
+		own, err := declaration.Own()
+		if err != nil {
+			return err
+		}
+		if err := cmd.Flag("config").Value.Set(own); err != nil {
+			return err
+		}
+	}
 	c, err := openClient(cmd, name)
 	if err != nil {
 		return err

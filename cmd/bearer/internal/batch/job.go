@@ -39,18 +39,24 @@ type Job struct {
 	stopping context.Context // ends when no further request is to be sent
 	holdTill atomic.Int64    // Unix nanoseconds until which the API asked for a pause
 
-	mu      sync.Mutex // guards counts and retries
+	mu      sync.Mutex // guards what follows
 	counts  Counts
 	retries int
+	streak  int // the results in a row that are futile
 }
+
+// longestStreak is how many futile results there may be in a row: no answer, or
+// 401 although the token is valid. Then the API is down, or takes no token of this
+// client, and 100,000 more would say the same.
+const longestStreak = 50
 
 // errStopped is the outcome of a request that the end of the batch cut off.
 var errStopped = errors.New("the batch was stopped")
 
 // Run sends the requests that the input lists and that have no result yet. It
 // returns when each has a result, or early: when ctx ends, when there is no token
-// to be had, or when results cannot be written. Then the requests in flight get a
-// moment to end.
+// to be had, when the API is down or takes no token, or when results cannot be
+// written. Then the requests in flight get a moment to end.
 //
 // Failures of single requests are no error of Run; see Counts.
 func (j *Job) Run(ctx context.Context, input io.Reader) error {
@@ -173,7 +179,21 @@ func (j *Job) finish(r *Result, err error) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.counts.add(r.Status, r.Error != "")
-	return nil
+	switch {
+	case r.Attempts == 0: // not sent
+		return nil
+	case r.Status != 0 && r.Status != http.StatusUnauthorized:
+		j.streak = 0
+		return nil
+	}
+	j.streak++
+	switch {
+	case j.streak < longestStreak:
+		return nil
+	case r.Status == 0:
+		return fmt.Errorf("%d requests in a row had no answer, the last because: %w", j.streak, cause(err))
+	}
+	return fmt.Errorf("the API answered 401 to %d requests in a row, although the token is valid: see whether it is for this API, and has the scopes that it asks for", j.streak)
 }
 
 func (j *Job) sent(attempts int) {

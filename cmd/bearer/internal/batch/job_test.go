@@ -198,6 +198,45 @@ func TestADeadLoginEndsTheBatch(t *testing.T) {
 	})
 }
 
+// An API that is down, or that takes no token of this client, ends the batch.
+func TestFutileRequestsEndTheBatch(t *testing.T) {
+	inWorld(t, bearertest.Config{}, func(rw http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "0") { // a streak has no others in it
+			return
+		}
+		rw.WriteHeader(http.StatusUnauthorized)
+	}, func(w *world) {
+		if got := w.run(list(200), nil); len(got) != 200 {
+			w.Errorf("with a good answer now and then: got %d results, want 200", len(got))
+		}
+	})
+	for name, row := range map[string]struct {
+		down bool
+		want string
+	}{
+		"down":     {true, "50 requests in a row had no answer"},
+		"rejected": {false, "answered 401 to 50 requests in a row"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, bearertest.Config{}, func(rw http.ResponseWriter, _ *http.Request) {
+				rw.WriteHeader(http.StatusUnauthorized)
+			}, func(w *world) {
+				if row.down {
+					w.network.Handle("api.test", nil)
+				}
+				j := w.job(w.open(false))
+				err := j.Run(w.Context(), strings.NewReader(strings.Repeat("//refused\n", 100)+list(1000)))
+				if err == nil || !strings.Contains(err.Error(), row.want) {
+					w.Errorf("got the error %v, want one with %q", err, row.want)
+				}
+				if got := len(w.written()); got < 150 || got > 154 {
+					w.Errorf("got %d results, want those that were refused, 50, and those in flight", got)
+				}
+			})
+		})
+	}
+}
+
 // An outage of the authorization server is waited for.
 func TestAnOutageOfTheAuthorizationServer(t *testing.T) {
 	inWorld(t, bearertest.Config{TokenLifetime: 10 * time.Minute}, ok, func(w *world) {
