@@ -99,6 +99,24 @@ func (s *Set) BaseURL(ctx context.Context, name string) (*url.URL, error) {
 	return c.declared.base(lookup)
 }
 
+// Hosts returns the only hosts that get the token of that client, each "host",
+// for any port, or "host:port": its hosts, or else the host of its base_url. If
+// it has neither, Hosts returns none, and every host that the program sends a
+// request to gets the token. Like [Set.BaseURL] it may wait for a token.
+func (s *Set) Hosts(ctx context.Context, name string) ([]string, error) {
+	c, err := s.client(name)
+	if err != nil {
+		return nil, err
+	}
+	var lookup func(string) string
+	if c.declared.following() {
+		if lookup, err = c.lookup(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return c.declared.hosts(lookup)
+}
+
 func (s *Set) client(name string) (*client, error) {
 	if c := s.clients[name]; c != nil {
 		return c, nil

@@ -28,6 +28,15 @@ func addConfig(root *cobra.Command) {
 // makes no request. Each of change adds to the loader what a command needs beside
 // what all of them do.
 func openSet(cmd *cobra.Command, change ...func(*config.Loader)) (*config.Set, error) {
+	d, err := openForUse(cmd, change...)
+	if err != nil {
+		return nil, err
+	}
+	return d.Set, nil
+}
+
+// openForUse is openSet for commands that also need to know the file.
+func openForUse(cmd *cobra.Command, change ...func(*config.Loader)) (*declared, error) {
 	if err := noSharedSecret(""); err != nil {
 		return nil, err
 	}
@@ -39,7 +48,7 @@ func openSet(cmd *cobra.Command, change ...func(*config.Loader)) (*config.Set, e
 	if err != nil {
 		return nil, err
 	}
-	return d.Set, d.secrets.clash()
+	return d, d.secrets.clash()
 }
 
 // A declared is a file that declares clients, open.
