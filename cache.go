@@ -40,7 +40,9 @@ type Cache struct {
 
 	// Extras names what the Store keeps of the token's [oauth2.Token.Extra]
 	// besides the scope: where the API of a tenant is, say. Only strings,
-	// numbers and booleans are kept. Nil: nothing else is.
+	// numbers and booleans are kept. Whether a refreshed token still has them is
+	// up to the Refresher; see grant.AuthorizationCode's Extras. Nil: nothing
+	// else is kept.
 	Extras []string
 
 	// RefreshBefore is how long before expiry a refresh runs in the

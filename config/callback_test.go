@@ -186,6 +186,16 @@ clients:
 		if err != nil {
 			t.Fatal(err)
 		}
+		cache, err := set.Cache("d")
+		if err != nil {
+			t.Fatal(err)
+		}
+		token, err := cache.Token(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		cache.Invalidate(token) // the next request with a token would obtain another one
+		before := len(w.Requests(bearertest.TokenEndpoint))
 		name := c.header
 		if name == "" {
 			name = "Authorization"
@@ -199,6 +209,9 @@ clients:
 		resp.Body.Close()
 		if resp.StatusCode != http.StatusUnauthorized {
 			t.Errorf("%s: a token of the program's own: got %s, want its 401", c.settings, resp.Status)
+		}
+		if got := len(w.Requests(bearertest.TokenEndpoint)) - before; got != 0 {
+			t.Errorf("%s: a token of the program's own: got %d token requests, want none", c.settings, got)
 		}
 	}
 }

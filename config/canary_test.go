@@ -39,6 +39,7 @@ clients:
   failing: {provider: acme, client_id: client, client_secret_command: [sh, -c, "echo CANARY; echo CANARY >&2; exit 1"]}
   assertion: {provider: acme, grant_type: jwt_bearer, assertion: CANARY}
   tokens: {provider: acme, grant_type: token_exchange, subject_token: CANARY, actor_token: CANARY}
+  linked: {provider: acme, grant_type: token_exchange, client_id: client, client_secret: CANARY, chain: value}
   old: {oauth2: {client_id: client, client_secret: CANARY, token_url: "AUTH/token", endpoint_params: {c: CANARY}}}
 `
 

@@ -22,12 +22,12 @@ func (k *checker) chain(c *declared) {
 		other := k.clients[next]
 		switch {
 		case other == nil && len(seen) == 1 && !k.declares(next):
-			k.wrong(c, "chain", k.notThere(next, "a client", sorted(k.clients)))
+			k.nowhere(c, "chain", next, "a client", sorted(k.clients))
 			return
 		case other == nil:
 			return // that client, or its own chain, is at fault
 		case slices.Contains(seen, next):
-			k.wrong(c, "chain", "this chain has no end: "+strings.Join(append(seen, next), ", "))
+			k.quotes(c, "chain", "this chain has no end: "+strings.Join(append(seen, next), ", "), "this chain has no end")
 			return
 		case len(seen) == mostLinks:
 			k.wrong(c, "chain", fmt.Sprintf("this chain has more than %d clients; shorten it", mostLinks))

@@ -85,9 +85,28 @@ clients:
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = cache.Token(t.Context())
-	if !errors.Is(err, bearer.ErrLoginRequired) || !strings.Contains(err.Error(), "client wide, where the chain leads") {
-		t.Errorf("got %v, want ErrLoginRequired with the name of the client", err)
+	required := func(when string) {
+		t.Helper()
+		_, err := cache.Source.Token(t.Context())
+		if !errors.Is(err, bearer.ErrLoginRequired) || !strings.Contains(err.Error(), "client wide, where the chain leads") {
+			t.Errorf("%s: got %v, want ErrLoginRequired with the name of the client", when, err)
+		}
+	}
+	required("before the login")
+	wide, err := set.Cache("wide")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := wide.Set(t.Context(), w.login(t, set, "wide")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := cache.Source.Token(t.Context()); err != nil {
+		t.Errorf("after the login: %v", err)
+	}
+	w.RevokeAll()
+	required("after the user revoked it")
+	if _, err := cache.Token(t.Context()); !errors.Is(err, bearer.ErrLoginRequired) || !strings.Contains(err.Error(), "client wide") {
+		t.Errorf("the Cache: got %v, want the same", err)
 	}
 }
 

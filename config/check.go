@@ -1,16 +1,11 @@
 package config
 
 import (
-	"context"
 	"crypto/sha256"
 	"fmt"
-	"net/url"
-	"os"
 	"reflect"
 	"slices"
 	"strings"
-
-	"example.com/bearer/internal/origin"
 )
 
 // A declared client is one that a file declares, with what holds for it.
@@ -48,6 +43,13 @@ func (k *checker) where(c *declared, key string) (place, string) {
 func (k *checker) wrong(c *declared, key, text string) {
 	at, path := k.where(c, key)
 	k.add(at, path, text, "")
+}
+
+// quotes is wrong for a text that quotes the file, and plain is the same for a
+// line that holds a secret.
+func (k *checker) quotes(c *declared, key, text, plain string) {
+	at, path := k.where(c, key)
+	k.add(at, path, text, plain)
 }
 
 // missing adds a fault about a setting that is not there. One whose value is at
@@ -95,7 +97,7 @@ func (k *checker) alone(c *declared, key string, beside []string) {
 func (k *checker) check(c *declared) {
 	switch {
 	case c.lost:
-		k.wrong(c, "provider", k.notThere(c.own.Provider, "a provider", append(sorted(k.file.Providers), sorted(builtIn)...)))
+		k.nowhere(c, "provider", c.own.Provider, "a provider", append(sorted(k.file.Providers), sorted(builtIn)...))
 		return
 	case c.own.Use != "":
 		k.alone(c, "use", besideUse)
@@ -107,7 +109,7 @@ func (k *checker) check(c *declared) {
 		k.forbid(at, path, "use a source of this program")
 	case c.Source != "":
 		if k.loader.Sources[c.Source] == nil {
-			k.wrong(c, "source", k.notThere(c.Source, "a source of this program", sorted(k.loader.Sources)))
+			k.nowhere(c, "source", c.Source, "a source of this program", sorted(k.loader.Sources))
 		}
 	default:
 		if c.own.OAuth2 != nil {
@@ -121,21 +123,25 @@ func (k *checker) check(c *declared) {
 	k.parts(c)
 }
 
-// notThere says that a name leads nowhere, and where it may have been meant to
-// lead.
-func (k *checker) notThere(name, what string, known []string) string {
+// nowhere adds the fault that a name leads nowhere, and where it may have been
+// meant to lead.
+func (k *checker) nowhere(c *declared, key, name, what string, known []string) {
 	known = slices.DeleteFunc(known, func(name string) bool { return name == "" }) // see Loader.Stores
 	const shown = 20                                                               // a longer list helps no one
-	text := fmt.Sprintf("%s is not %s", quoted(name), what)
+	advice, plain := "", ""
 	switch meant := nearest(name, known); {
-	case meant != "":
-		return text + "; did you mean " + meant + "?"
+	case meant != "": // so near to a known name is no secret
+		advice = "; did you mean " + meant + "?"
+		plain = advice
 	case len(known) == 0:
-		return text + "; there is none"
+		advice = "; there is none"
+		plain = advice
 	case len(known) > shown:
-		return text + "; there are " + strings.Join(known[:shown], ", ") + " and others"
+		advice = "; there are " + strings.Join(known[:shown], ", ") + " and others"
+	default:
+		advice = "; there are " + strings.Join(known, ", ")
 	}
-	return text + "; there are " + strings.Join(known, ", ")
+	k.quotes(c, key, fmt.Sprintf("%s is not %s%s", quoted(name), what, advice), "this is not "+what+plain)
 }
 
 func (k *checker) use(c *declared) {
@@ -143,13 +149,13 @@ func (k *checker) use(c *declared) {
 	switch {
 	case other == nil && k.declares(c.own.Use):
 	case other == nil:
-		k.wrong(c, "use", k.notThere(c.own.Use, "a client", sorted(k.clients)))
+		k.nowhere(c, "use", c.own.Use, "a client", sorted(k.clients))
 	case other == c:
 		k.wrong(c, "use", "a client cannot use itself")
 	case other.own.Use == c.name:
-		k.wrong(c, "use", quoted(c.own.Use)+" uses this client in turn; declare the credential in one of them")
+		k.quotes(c, "use", quoted(c.own.Use)+" uses this client in turn; declare the credential in one of them", "these clients use each other; declare the credential in one of them")
 	case other.own.Use != "":
-		k.wrong(c, "use", quoted(c.own.Use)+" uses "+other.own.Use+" itself; write use: "+other.own.Use)
+		k.quotes(c, "use", quoted(c.own.Use)+" uses "+other.own.Use+" itself; write use: "+other.own.Use, "that client uses another one itself; name that one")
 	}
 }
 
@@ -158,269 +164,4 @@ func (k *checker) use(c *declared) {
 func (k *checker) declares(name string) bool {
 	_, ok := k.file.Clients[name]
 	return ok
-}
-
-// onlyFor says which grants a setting is for.
-var onlyFor = map[string]string{
-	"chain": "jwt_bearer token_exchange", "assertion": "jwt_bearer", "assertion_file": "jwt_bearer", "assertion_command": "jwt_bearer",
-	"assertion_jwt": "jwt_bearer", "subject_token": "token_exchange", "subject_token_file": "token_exchange",
-	"subject_token_command": "token_exchange", "subject_token_type": "token_exchange", "actor_token": "token_exchange",
-	"actor_token_file": "token_exchange", "actor_token_command": "token_exchange", "actor_token_type": "token_exchange",
-	"requested_token_type": "token_exchange", "redirect_url": "authorization_code",
-	"exchange_params": "authorization_code", "code_param": "authorization_code", "pkce": "authorization_code",
-	"refresh_auth_method": "authorization_code device_code", "refresh_url": "authorization_code device_code",
-	"refresh_params": "authorization_code device_code", "refresh_scopes": "authorization_code device_code",
-}
-
-// credential checks how the client gets its tokens.
-func (k *checker) credential(c *declared) {
-	grantType := c.grantType()
-	v := reflect.ValueOf(c.own)
-	for _, f := range fieldsOf(v.Type()) {
-		if grants := onlyFor[f.name]; grants != "" && !v.FieldByIndex(f.index).IsZero() && !slices.Contains(strings.Fields(grants), grantType) {
-			k.wrong(c, f.name, "this is for grant_type "+strings.ReplaceAll(grants, " ", " and ")+", and the client's is "+grantType)
-		}
-	}
-	if !slices.Contains([]string{"client_credentials", "authorization_code", "device_code", "jwt_bearer", "token_exchange"}, grantType) {
-		k.wrong(c, "grant_type", "this grant type is not supported; write one of client_credentials, authorization_code, device_code, jwt_bearer, token_exchange")
-		return
-	}
-	if c.TokenURL == "" && c.Issuer == "" {
-		k.missing(c, "token_url", "; set it, or issuer to discover it, or provider")
-	}
-	if grantType == "authorization_code" && c.AuthURL == "" && c.Issuer == "" {
-		k.missing(c, "auth_url", "; grant_type authorization_code sends the user there")
-	}
-	if grantType == "device_code" && c.DeviceAuthURL == "" && c.Issuer == "" {
-		k.missing(c, "device_auth_url", "; grant_type device_code starts there")
-	}
-	k.authentication(c)
-	switch grantType {
-	case "jwt_bearer":
-		k.assertion(c)
-	case "token_exchange":
-		k.tokens(c)
-	case "authorization_code":
-		if !is(c.PKCE, true) && c.authMethod() == "none" {
-			k.wrong(c, "pkce", "a public client needs PKCE, since nothing else protects its code; remove this, or set a client_secret")
-		}
-	}
-	if c.Chain != "" {
-		k.chain(c)
-	}
-}
-
-func (k *checker) authentication(c *declared) {
-	method := c.authMethod()
-	anonymous := method == "none" && (c.grantType() == "jwt_bearer" || c.grantType() == "token_exchange")
-	if c.ClientID == "" && !anonymous {
-		k.missing(c, "client_id", "; set it")
-	}
-	secret, key := c.clientSecret(), c.privateKey()
-	public := ""
-	if c.grantType() != "client_credentials" {
-		public = ", or auth_method: none for a public client"
-	}
-	switch method {
-	case "client_secret_basic", "client_secret_post", "client_secret_jwt":
-		if !secret.set() {
-			k.missing(c, "client_secret", ", which auth_method "+method+" needs; set it, client_secret_file or client_secret_command"+public)
-		}
-	case "private_key_jwt":
-		if !key.set() {
-			k.missing(c, "private_key_file", ", which auth_method private_key_jwt needs; set it, private_key or private_key_command")
-		}
-	case "tls_client_auth", "self_signed_tls_client_auth":
-		if k.loader.Base == nil && (c.TLSConfig == nil || c.TLSConfig.Cert == "" && c.TLSConfig.CertFile == "") {
-			k.missing(c, "tls_config", " or has no certificate, which auth_method "+method+" needs; set its cert_file and key_file")
-		}
-	case "none":
-		if secret.set() {
-			k.wrong(c, c.secretKey(), "auth_method none sends no secret; remove this, or write auth_method: client_secret_basic")
-		}
-	}
-	if c.BasicFormat != "" && method != "client_secret_basic" {
-		k.wrong(c, "basic_format", "this is for auth_method client_secret_basic, and the client's is "+method)
-	}
-	k.readable(c, "client_secret_file", c.ClientSecretFile)
-	k.signing(c)
-}
-
-// signing checks a private key that can be had without running a command.
-func (k *checker) signing(c *declared) {
-	if !k.readable(c, "private_key_file", c.PrivateKeyFile) || len(c.PrivateKeyCommand) > 0 || !c.privateKey().set() {
-		return
-	}
-	key := "private_key"
-	if c.PrivateKeyFile != "" {
-		key = "private_key_file"
-	}
-	if c.OAuth2 != nil {
-		key = "client_certificate_" + strings.TrimPrefix(key, "private_")
-	}
-	if _, err := c.privateKey().signingKey(context.Background(), "", ""); err != nil {
-		k.wrong(c, key, err.Error())
-	}
-}
-
-func (k *checker) assertion(c *declared) {
-	set := c.assertion().set()
-	switch {
-	case c.Chain != "" && (set || c.AssertionJWT != nil):
-		k.wrong(c, "chain", "the token of "+quoted(c.Chain)+" is the assertion, and another one is set too; remove one of them")
-	case c.Chain == "" && !set && c.AssertionJWT == nil:
-		k.missing(c, "assertion", ", which grant_type jwt_bearer needs; set it, assertion_file, assertion_command, assertion_jwt or chain")
-	case c.AssertionJWT != nil:
-		if !c.privateKey().set() {
-			k.missing(c, "private_key_file", ", which assertion_jwt needs; set it, private_key or private_key_command")
-		}
-		if c.AssertionJWT.Issuer == "" && c.ClientID == "" {
-			k.missing(c, "client_id", "; set it, or assertion_jwt.iss")
-		}
-		for name := range c.AssertionJWT.Claims {
-			if slices.Contains([]string{"iss", "sub", "aud", "jti", "iat", "exp"}, name) {
-				k.wrong(c, "assertion_jwt.claims", name+" is set by itself; remove it")
-			}
-		}
-	}
-	k.readable(c, "assertion_file", c.AssertionFile)
-}
-
-func (k *checker) tokens(c *declared) {
-	switch {
-	case c.Chain != "" && c.subjectToken().set():
-		k.wrong(c, "chain", "the token of "+quoted(c.Chain)+" is the subject token, and another one is set too; remove one of them")
-	case c.Chain == "" && !c.subjectToken().set():
-		k.missing(c, "subject_token", ", which grant_type token_exchange needs; set it, subject_token_file, subject_token_command or chain")
-	}
-	k.readable(c, "subject_token_file", c.SubjectTokenFile)
-	k.readable(c, "actor_token_file", c.ActorTokenFile)
-}
-
-// urls checks each URL for what would show a secret.
-func (k *checker) urls(c *declared) {
-	v := reflect.ValueOf(c.Client)
-	for _, f := range fieldsOf(v.Type()) {
-		if f.typ != urlType || v.FieldByIndex(f.index).IsZero() {
-			continue
-		}
-		raw := v.FieldByIndex(f.index).String()
-		if inURL.MatchString(raw) {
-			filled, missing := connect(raw, c.Connection)
-			if missing != "" {
-				k.wrong(c, f.name, "${connection."+missing+"} has no value; set connection."+missing+" of client "+c.name)
-				continue
-			}
-			if needs := needsOf(filled); len(needs) > 0 {
-				if f.name != "base_url" {
-					k.wrong(c, f.name, "${"+needs[0].kind+"."+needs[0].name+"} can only stand in base_url and hosts: there is no token yet")
-				}
-				continue
-			}
-			if problem := checkURL(filled); problem != "" {
-				k.wrong(c, f.name, "with what connection says, this "+problem)
-				continue
-			}
-			raw = filled
-		}
-		u, err := url.Parse(raw)
-		switch {
-		case err != nil || f.name == "proxy_url" || f.name == "redirect_url":
-		case u.User != nil:
-			k.wrong(c, f.name, "this URL has a user name or password in it; remove them, and use client_id and client_secret")
-		case u.Scheme == "http" && !is(c.InsecureAllowHTTP, false) && !origin.Loopback(u.Hostname()):
-			k.wrong(c, f.name, "this is plaintext http, which would show secrets to the network; use https, or set insecure_allow_http")
-		}
-	}
-}
-
-// connections checks that what stands for a part of a host cannot lead to
-// another one.
-func (k *checker) connections(c *declared) {
-	for _, name := range sorted(c.Connection) {
-		if strings.ContainsAny(c.Connection[name], "@?#\\ ${}") {
-			k.wrong(c, "connection."+name, `this has a character that changes where a URL leads; remove it`)
-		}
-	}
-}
-
-// parts checks how the token is kept, and the connections.
-func (k *checker) parts(c *declared) {
-	if c.Store != nil && !c.Store.Off {
-		switch {
-		case c.Store.Name != "" && k.confined:
-			at, path := k.where(c, "store.name")
-			k.forbid(at, path, "use a store of this program")
-		case c.Store.Name != "" && k.loader.Stores[c.Store.Name] == nil:
-			k.wrong(c, "store.name", k.notThere(c.Store.Name, "a store of this program", sorted(k.loader.Stores)))
-		case c.Store.Name == "" && c.Store.Dir == "" && !k.present(c, "store.dir") && !k.present(c, "store.name"):
-			k.wrong(c, "store", "this does not say where; set dir")
-		}
-	}
-	var blocks []string
-	if c.TLSConfig != nil {
-		blocks = append(blocks, "tls_config")
-		k.tls(c, "tls_config", c.TLSConfig)
-	}
-	if c.OAuth2 != nil && c.OAuth2.TLSConfig != nil {
-		blocks = append(blocks, "oauth2.tls_config")
-		k.tls(c, "oauth2.tls_config", c.OAuth2.TLSConfig)
-	}
-	k.proxies(c)
-	if c.ProxyURL != "" {
-		blocks = append(blocks, "proxy_url")
-	}
-	if c.OAuth2 != nil && c.OAuth2.ProxyURL != "" {
-		blocks = append(blocks, "oauth2.proxy_url")
-	}
-	if k.loader.Base != nil {
-		for _, key := range blocks {
-			k.wrong(c, key, "the program has its own transport (Loader.Base), which this cannot change; remove one of them")
-		}
-	}
-}
-
-func (k *checker) tls(c *declared, key string, t *TLSConfig) {
-	_, path := k.where(c, key)
-	for name, value := range map[string]Path{"ca_file": t.CAFile, "cert_file": t.CertFile, "key_file": t.KeyFile} {
-		if _, there := k.keys[join(path, name)]; there && value == "" {
-			return // its value is at fault
-		}
-	}
-	if _, setting, err := t.config(); err != nil {
-		text := err.Error()
-		if os.IsNotExist(err) {
-			text = "there is no such file"
-		}
-		if setting != "" {
-			key = join(key, setting)
-		}
-		k.wrong(c, key, text)
-	}
-}
-
-// readable reports whether a file can be read, and adds a fault if not. No file
-// is readable.
-func (k *checker) readable(c *declared, key string, path Path) bool {
-	if path == "" {
-		return true
-	}
-	info, err := os.Stat(string(path))
-	if err == nil && info.Mode().IsRegular() { // else opening it may wait for a writer
-		var f *os.File
-		if f, err = os.Open(string(path)); err == nil {
-			f.Close()
-		}
-	}
-	switch {
-	case os.IsNotExist(err):
-		k.wrong(c, key, "there is no such file; make it, or correct the path, which is relative to the folder of this file")
-	case err != nil:
-		k.wrong(c, key, "this file cannot be read; check its permissions")
-	case info.IsDir():
-		k.wrong(c, key, "this is a folder; name a file")
-	default:
-		return true
-	}
-	return false
 }

@@ -3,14 +3,11 @@ package config
 import (
 	"fmt"
 	"maps"
-	"os"
-	"path/filepath"
 	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 	"unicode"
 
 	"go.yaml.in/yaml/v4"
@@ -78,95 +75,6 @@ func (d *decoder) node(n *yaml.Node, v reflect.Value, path string, f field, dept
 	}
 }
 
-// resolve follows an alias, and ends what goes on for too long: aliases of
-// aliases, and an alias within its own anchor.
-func (d *decoder) resolve(n *yaml.Node, path string, depth int) (*yaml.Node, bool) {
-	if d.nodes++; d.exceeds(n, depth) {
-		return nil, false
-	}
-	if n.Kind == yaml.AliasNode {
-		if n.Alias == nil {
-			return nil, false
-		}
-		return d.resolve(n.Alias, path, depth+1)
-	}
-	return n, true
-}
-
-// exceeds reports, and once adds as a fault, that there is too much.
-func (d *decoder) exceeds(n *yaml.Node, depth int) bool {
-	if d.nodes <= maxNodes && depth <= maxDepth {
-		return false
-	}
-	if !d.exceeded {
-		d.exceeded = true
-		d.add(place{n.Line, n.Column}, "", "aliases make the file too large or too deep from here on; write the values out", "")
-	}
-	return true
-}
-
-// A pair is a key with its value.
-type pair struct{ key, value *yaml.Node }
-
-// pairs returns what a map says, merge keys (<<) included: its own keys come
-// first, then those of the maps that it merges.
-func (d *decoder) pairs(n *yaml.Node, path string, depth int) []pair {
-	var own, merged []pair
-	first := map[string]*yaml.Node{}
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		key, value := n.Content[i], n.Content[i+1]
-		at := place{key.Line, key.Column}
-		if d.nodes++; d.exceeds(key, depth) || d.full() {
-			d.unclear[path] = true
-			break // also of a map that is merged many times, or has many unknown keys
-		}
-		if key.Kind == yaml.ScalarNode && key.Value == "<<" && key.Style == 0 {
-			merged = append(merged, d.merged(value, path, depth)...)
-			continue
-		}
-		if key.Kind != yaml.ScalarNode {
-			d.add(at, path, "a key is not a single word", "")
-			continue
-		}
-		if other := first[key.Value]; other != nil {
-			d.add(at, path, fmt.Sprintf("%s is set twice, first in line %d; remove one", printable(key.Value), other.Line),
-				fmt.Sprintf("a key is set twice, first in line %d; remove one", other.Line))
-			continue
-		}
-		first[key.Value] = key
-		own = append(own, pair{key, value})
-	}
-	for _, p := range merged {
-		if first[p.key.Value] == nil {
-			first[p.key.Value] = p.key
-			own = append(own, p)
-		}
-	}
-	return own
-}
-
-// merged returns the pairs of the map, or the list of maps, that a merge key
-// leads to.
-func (d *decoder) merged(n *yaml.Node, path string, depth int) []pair {
-	n, ok := d.resolve(n, path, depth+1)
-	if !ok {
-		return nil
-	}
-	switch n.Kind {
-	case yaml.MappingNode:
-		return d.pairs(n, path, depth+1)
-	case yaml.SequenceNode:
-		var all []pair
-		for _, one := range n.Content {
-			all = append(all, d.merged(one, path, depth+1)...)
-		}
-		return all
-	}
-	d.unclear[path] = true
-	d.add(place{n.Line, n.Column}, path, "a merge key (<<) leads to a map, or to a list of maps", "")
-	return nil
-}
-
 // object decodes a map with known keys.
 func (d *decoder) object(n *yaml.Node, v reflect.Value, path string, depth int) {
 	at := place{n.Line, n.Column}
@@ -219,61 +127,6 @@ func (d *decoder) object(n *yaml.Node, v reflect.Value, path string, depth int) 
 	}
 }
 
-// unknown reports a key that is not known here.
-func (d *decoder) unknown(p pair, path string, fields []field) {
-	var names []string
-	for _, f := range fields {
-		names = append(names, f.name)
-	}
-	at := place{p.key.Line, p.key.Column}
-	meant := nearest(p.key.Value, names)
-	if looksSecret(p.key.Value) || looksSecret(meant) {
-		d.secret[p.key.Line] = true
-		d.secret[p.value.Line] = true
-	}
-	if meant != "" { // so near to a known key is no secret
-		d.keys[join(path, meant)] = at // so that it does not count as missing
-		d.add(at, path, printable(p.key.Value)+" is not a known key; did you mean "+meant+"?", "")
-		return
-	}
-	advice := ""
-	switch {
-	case path != "":
-		if home := elsewhere(p.key.Value); home != "" {
-			advice = "; it belongs in " + home
-		}
-	default:
-		advice = "; the keys here are " + strings.Join(names, ", ")
-	}
-	d.add(at, path, printable(p.key.Value)+" is not a known key"+advice, "a key is not known"+advice)
-}
-
-// elsewhere returns where a key is known, if it is within a client.
-func elsewhere(name string) string {
-	for _, part := range fieldsOf(reflect.TypeFor[Client]()) {
-		if part.typ.Kind() != reflect.Pointer || part.typ.Elem().Kind() != reflect.Struct || part.name == "oauth2" {
-			continue
-		}
-		for _, f := range fieldsOf(part.typ.Elem()) {
-			if f.name == name {
-				return part.name
-			}
-		}
-	}
-	return ""
-}
-
-// looksSecret reports whether the value of an unknown key may be a secret.
-func looksSecret(key string) bool {
-	key = strings.ToLower(key)
-	for _, word := range []string{"secret", "passw", "token", "private", "assertion", "credential", "key", "auth"} {
-		if strings.Contains(key, word) {
-			return true
-		}
-	}
-	return false
-}
-
 var names = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
 
 // dictionary decodes a map whose keys the author chooses.
@@ -284,7 +137,15 @@ func (d *decoder) dictionary(n *yaml.Node, v reflect.Value, path string, f field
 	}
 	m := reflect.MakeMap(v.Type())
 	element := v.Type().Elem()
+	most := maxKeys
+	if element.Kind() == reflect.Pointer {
+		most = maxNames
+	}
 	for _, p := range d.pairs(n, path, depth) {
+		if m.Len() == most {
+			d.add(place{p.key.Line, p.key.Column}, path, fmt.Sprintf("there are more than %d; use several files", most), "")
+			break
+		}
 		name, at := p.key.Value, place{p.key.Line, p.key.Column}
 		if f.secret {
 			d.secret[p.key.Line] = true
@@ -361,243 +222,6 @@ func (d *decoder) any(n *yaml.Node, path string, depth int) any {
 		}
 	}
 	return d.expand(n, path, false)
-}
-
-// scalar decodes a single value.
-func (d *decoder) scalar(n *yaml.Node, v reflect.Value, path string, f field) {
-	at := place{n.Line, n.Column}
-	// quote says what is wrong with the value, and shows it if it may be shown.
-	quote := func(is, instead string) {
-		text, plain := quoted(n.Value)+" "+is, "this "+is+instead
-		if f.secret {
-			text = "this " + is
-		}
-		d.add(at, path, text+instead, plain)
-	}
-	t := v.Type()
-	inHost := t.Kind() == reflect.String && (strings.Contains(path, "hosts[") || strings.Contains(path, "allowed_domains["))
-	before := len(d.findings)
-	raw := d.expand(n, path, t == urlType || inHost)
-	if len(d.findings) > before {
-		return // a variable has no value
-	}
-	switch {
-	case t == durationType:
-		if n.Tag == "!!bool" && n.Value == "false" {
-			v.SetInt(int64(off))
-			return
-		}
-		duration, err := time.ParseDuration(raw)
-		switch {
-		case err != nil:
-			meant := meantDuration(n.Value)
-			d.add(at, path, quoted(n.Value)+" is not a duration; write "+meant, "this is not a duration; write one such as 5m")
-		case duration < 0:
-			quote("is negative", "; write false to turn it off")
-		case duration == 0:
-			quote("is no time at all", "; remove the key for the default, or write false to turn it off")
-		default:
-			v.SetInt(int64(duration))
-		}
-	case t.Kind() == reflect.Pointer && t.Elem().Kind() == reflect.Bool:
-		switch raw {
-		case "true":
-			v.Set(reflect.ValueOf(new(true)))
-		case "false":
-			v.Set(reflect.ValueOf(new(false)))
-		default:
-			quote("is neither true nor false", "")
-		}
-	case t == urlType:
-		if problem := checkURL(raw); problem != "" {
-			shown := "this"
-			if !f.secret && raw != "" && !strings.ContainsAny(raw, "@?#") {
-				shown = quoted(n.Value)
-			}
-			d.add(at, path, shown+" "+problem, "this "+problem)
-			return
-		}
-		v.SetString(raw)
-	case t.Kind() == reflect.String && raw == "" && !strings.Contains(path, ".rename."):
-		d.add(at, path, "this is empty; set it, or remove the key", "")
-	case t == pathType:
-		absolute := d.path(raw)
-		if d.confined && !within(d.dir, absolute) {
-			d.forbid(at, path, "name paths outside its folder")
-			return
-		}
-		v.SetString(absolute)
-	case t.Kind() == reflect.String:
-		if len(f.enum) > 0 {
-			raw = short(f.urn, raw)
-			if !slices.Contains(f.enum, raw) && (f.urn == "" || !strings.HasPrefix(raw, "urn:")) {
-				d.enum(n, path, f)
-				return
-			}
-		}
-		v.SetString(raw)
-	default:
-		panic(fmt.Sprintf("config: a field of type %v", t)) // a mistake in this package, which each of its tests would meet
-	}
-}
-
-func (d *decoder) enum(n *yaml.Node, path string, f field) {
-	at, list := place{n.Line, n.Column}, strings.Join(f.enum, ", ")
-	advice := "; write one of " + list
-	if meant := meantValue(n.Value, f.enum); meant != "" {
-		advice = "; did you mean " + meant + "?"
-	}
-	d.add(at, path, quoted(n.Value)+" is not one of the values"+advice, "this is not one of the values; write one of "+list)
-}
-
-// meantValue returns the value that raw was probably meant to be: the nearest,
-// or the only one that raw is a part of, as basic is of client_secret_basic.
-func meantValue(raw string, values []string) string {
-	if meant := nearest(raw, values); meant != "" {
-		return meant
-	}
-	var within []string
-	part := strings.ToLower(strings.NewReplacer(".", "", "-", "_").Replace(raw))
-	for _, value := range values {
-		if len(part) > 1 && strings.Contains(strings.ToLower(value), part) {
-			within = append(within, value)
-		}
-	}
-	if len(within) == 1 {
-		return within[0]
-	}
-	return ""
-}
-
-var variable = regexp.MustCompile(`\$\$|\$\{([^}]*)\}`)
-
-var (
-	envName     = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
-	dynamicName = regexp.MustCompile(`^(connection|token|callback)\.[A-Za-z_][A-Za-z0-9_]*$`)
-)
-
-// expand replaces ${NAME} by the environment variable, and $$ by $. With
-// dynamic, ${connection.NAME}, ${token.NAME} and ${callback.NAME} stay: they
-// are replaced when the client is made, or when there is a token.
-func (d *decoder) expand(n *yaml.Node, path string, dynamic bool) string {
-	at := place{n.Line, n.Column}
-	return variable.ReplaceAllStringFunc(n.Value, func(match string) string {
-		if match == "$$" {
-			return "$"
-		}
-		name := match[2 : len(match)-1]
-		switch {
-		case dynamicName.MatchString(name) && dynamic:
-			return match
-		case dynamicName.MatchString(name):
-			d.add(at, path, "${"+name+"} can only stand in URLs and hosts", "")
-		case !envName.MatchString(name):
-			d.add(at, path, "${"+printable(name)+"} is not a variable; write ${NAME} for the environment, or $$ for a dollar sign",
-				"${} is not a variable; write ${NAME} for the environment, or $$ for a dollar sign")
-		default:
-			if d.confined {
-				d.forbid(at, path, "read the environment")
-				return ""
-			}
-			if value := d.getenv(name); value != "" {
-				return value
-			}
-			d.add(at, path, "the environment variable "+name+" is not set or empty; set it", "")
-		}
-		return ""
-	})
-}
-
-// path returns an absolute path.
-func (d *decoder) path(raw string) string {
-	if rest, ok := strings.CutPrefix(raw, "~/"); ok || raw == "~" {
-		if home, err := os.UserHomeDir(); err == nil {
-			return filepath.Join(home, rest)
-		}
-	}
-	if filepath.IsAbs(raw) {
-		return filepath.Clean(raw)
-	}
-	return filepath.Join(d.dir, raw)
-}
-
-// within reports whether path, with what its links lead to, is below dir. What
-// is not there yet is where its folder is.
-func within(dir, path string) bool {
-	real := func(path string) string {
-		for rest := ""; ; {
-			if found, err := filepath.EvalSymlinks(path); err == nil {
-				return filepath.Join(found, rest)
-			} else if _, err := os.Lstat(path); err == nil {
-				return "" // a link that leads nowhere yet, and then anywhere
-			}
-			parent := filepath.Dir(path)
-			if parent == path {
-				return filepath.Join(path, rest)
-			}
-			path, rest = parent, filepath.Join(filepath.Base(path), rest)
-		}
-	}
-	folder, file := real(dir), real(path)
-	below, err := filepath.Rel(folder, file)
-	return err == nil && folder != "" && file != "" && filepath.IsLocal(below)
-}
-
-var number = regexp.MustCompile(`^\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)\s*$`)
-
-// meantDuration returns how to write what raw probably means.
-func meantDuration(raw string) string {
-	parts := number.FindStringSubmatch(raw)
-	if parts == nil {
-		return "one such as 5m"
-	}
-	switch unit := strings.ToLower(parts[2]); {
-	case unit == "":
-		return parts[1] + "s"
-	case strings.HasPrefix(unit, "ms"), strings.HasPrefix(unit, "milli"):
-		return parts[1] + "ms"
-	case strings.HasPrefix(unit, "s"):
-		return parts[1] + "s"
-	case strings.HasPrefix(unit, "m"):
-		return parts[1] + "m"
-	case strings.HasPrefix(unit, "h"):
-		return parts[1] + "h"
-	case strings.HasPrefix(unit, "d"), strings.HasPrefix(unit, "w"):
-		hours := 24.0
-		if unit[0] == 'w' {
-			hours = 24 * 7
-		}
-		if n, err := strconv.ParseFloat(parts[1], 64); err == nil && n < 1e5 {
-			return strconv.FormatFloat(n*hours, 'f', -1, 64) + "h"
-		}
-	}
-	return "one such as 5m"
-}
-
-// quoted returns a value as a fault shows it.
-func quoted(raw string) string { return strconv.Quote(printable(raw)) }
-
-// printable returns the beginning of text without what a terminal could take
-// for a command or for another line.
-func printable(text string) string {
-	const most = 40
-	text = strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return ' '
-		}
-		return r
-	}, strings.ToValidUTF8(text, "?"))
-	if runes := []rune(text); len(runes) > most {
-		return string(runes[:most]) + "..."
-	}
-	return text
-}
-
-func join(path, name string) string {
-	if path == "" {
-		return name
-	}
-	return path + "." + name
 }
 
 // sorted returns the keys of a map in their order.

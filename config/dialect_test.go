@@ -97,56 +97,59 @@ func nest(m map[string]any, outer string, names ...string) map[string]any {
 	return m
 }
 
+// serversThatDiffer are by the key that says how.
+var serversThatDiffer = map[string]struct {
+	settings string
+	odd      odd
+}{
+	"scope_separator": {`scopes: [a, b], scope_separator: ","`, odd{request: want("scope", "a,b")}},
+	"endpoint_params": {`endpoint_params: {tenant: "7"}`, odd{request: want("tenant", "7")}},
+	"token_request.headers": {`token_request: {headers: {x-api-key: "k3y"}}`, odd{request: func(t *testing.T, r *http.Request, _ url.Values) {
+		if got := r.Header.Get("X-Api-Key"); got != "k3y" {
+			t.Errorf("X-Api-Key: got %q, want k3y", got)
+		}
+	}}},
+	"token_request.body json": {`token_request: {body: json}`, odd{request: func(t *testing.T, r *http.Request, form url.Values) {
+		if got := r.Header.Get("Content-Type"); got != "application/json" || form.Get("grant_type") != "client_credentials" {
+			t.Errorf("got %q with %v, want a JSON object", got, form)
+		}
+	}}},
+	"token_request.body query": {`auth_method: client_secret_post, token_request: {body: query}`, odd{request: func(t *testing.T, r *http.Request, _ url.Values) {
+		if r.Method != "POST" || r.ContentLength > 0 || r.URL.Query().Get("client_secret") != "secret" {
+			t.Errorf("got %s with %d bytes and the query %v, want a POST with all in the query", r.Method, r.ContentLength, r.URL.Query())
+		}
+	}}},
+	"token_request.method": {`auth_method: client_secret_post, token_request: {method: GET}`, odd{request: func(t *testing.T, r *http.Request, _ url.Values) {
+		if r.Method != "GET" || r.URL.Query().Get("client_id") != "client" {
+			t.Errorf("got %s with the query %v, want a GET", r.Method, r.URL.Query())
+		}
+	}}},
+	"token_request.rename": {`auth_method: client_secret_post, token_request: {rename: {client_id: app_key, grant_type: ""}}`, odd{request: func(t *testing.T, _ *http.Request, form url.Values) {
+		if form.Has("client_id") || form.Has("grant_type") {
+			t.Errorf("got %v, want neither client_id nor grant_type", form)
+		}
+		move(form, "app_key", "client_id")
+		form.Set("grant_type", "client_credentials")
+	}}},
+	"basic_format": {`basic_format: secret_only`, odd{request: func(t *testing.T, r *http.Request, _ url.Values) {
+		if user, password, _ := r.BasicAuth(); user != "secret" || password != "" {
+			t.Errorf("Basic: got %q and %q, want the secret alone as user name", user, password)
+		}
+		r.SetBasicAuth("client", "secret")
+	}}},
+	"connection": {`token_url: "https://${connection.domain}/token", connection: {domain: odd.test}`, odd{request: want("grant_type", "client_credentials")}},
+	"token_response.access_token": {`token_response: {access_token: authed_user.access_token, token_type: authed_user.token_type}`, odd{
+		answer: func(m map[string]any) map[string]any {
+			m = nest(m, "authed_user", "access_token", "token_type")
+			m["access_token"], m["token_type"] = "the bot's", "bot" // as Slack has it
+			return m
+		}}},
+}
+
 // Each way in which a server may differ from RFC 6749 is a setting, and a
 // client of such a server gets its token.
 func TestServersThatDiffer(t *testing.T) {
-	for name, c := range map[string]struct {
-		settings string
-		odd      odd
-	}{
-		"scope_separator": {`scopes: [a, b], scope_separator: ","`, odd{request: want("scope", "a,b")}},
-		"endpoint_params": {`endpoint_params: {tenant: "7"}`, odd{request: want("tenant", "7")}},
-		"token_request.headers": {`token_request: {headers: {x-api-key: "k3y"}}`, odd{request: func(t *testing.T, r *http.Request, _ url.Values) {
-			if got := r.Header.Get("X-Api-Key"); got != "k3y" {
-				t.Errorf("X-Api-Key: got %q, want k3y", got)
-			}
-		}}},
-		"token_request.body json": {`token_request: {body: json}`, odd{request: func(t *testing.T, r *http.Request, form url.Values) {
-			if got := r.Header.Get("Content-Type"); got != "application/json" || form.Get("grant_type") != "client_credentials" {
-				t.Errorf("got %q with %v, want a JSON object", got, form)
-			}
-		}}},
-		"token_request.body query": {`auth_method: client_secret_post, token_request: {body: query}`, odd{request: func(t *testing.T, r *http.Request, _ url.Values) {
-			if r.Method != "POST" || r.ContentLength > 0 || r.URL.Query().Get("client_secret") != "secret" {
-				t.Errorf("got %s with %d bytes and the query %v, want a POST with all in the query", r.Method, r.ContentLength, r.URL.Query())
-			}
-		}}},
-		"token_request.method": {`auth_method: client_secret_post, token_request: {method: GET}`, odd{request: func(t *testing.T, r *http.Request, _ url.Values) {
-			if r.Method != "GET" || r.URL.Query().Get("client_id") != "client" {
-				t.Errorf("got %s with the query %v, want a GET", r.Method, r.URL.Query())
-			}
-		}}},
-		"token_request.rename": {`auth_method: client_secret_post, token_request: {rename: {client_id: app_key, grant_type: ""}}`, odd{request: func(t *testing.T, _ *http.Request, form url.Values) {
-			if form.Has("client_id") || form.Has("grant_type") {
-				t.Errorf("got %v, want neither client_id nor grant_type", form)
-			}
-			move(form, "app_key", "client_id")
-			form.Set("grant_type", "client_credentials")
-		}}},
-		"basic_format": {`basic_format: secret_only`, odd{request: func(t *testing.T, r *http.Request, _ url.Values) {
-			if user, password, _ := r.BasicAuth(); user != "secret" || password != "" {
-				t.Errorf("Basic: got %q and %q, want the secret alone as user name", user, password)
-			}
-			r.SetBasicAuth("client", "secret")
-		}}},
-		"connection": {`token_url: "https://${connection.domain}/token", connection: {domain: odd.test}`, odd{request: want("grant_type", "client_credentials")}},
-		"token_response.access_token": {`token_response: {access_token: authed_user.access_token, token_type: authed_user.token_type}`, odd{
-			answer: func(m map[string]any) map[string]any {
-				m = nest(m, "authed_user", "access_token", "token_type")
-				m["access_token"], m["token_type"] = "the bot's", "bot" // as Slack has it
-				return m
-			}}},
-	} {
+	for name, c := range serversThatDiffer {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, bearertest.Config{})
 			c.odd.start(t, w)
@@ -164,27 +167,33 @@ func TestServersThatDiffer(t *testing.T) {
 	}
 }
 
+func jwtUntil(exp int64) string {
+	part := func(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) }
+	return part(`{"alg":"none"}`) + "." + part(fmt.Sprintf(`{"exp":%d}`, exp)) + ".c2ln"
+}
+
+func at(d time.Duration) time.Time { return time.Now().Add(d) }
+
+// lifetimesThatDiffer are by the key of token_response, or of a server, that
+// says how.
+var lifetimesThatDiffer = map[string]struct {
+	settings string
+	answer   func(m map[string]any)
+	want     time.Duration
+}{
+	"expires_in":       {"token_response: {expires_in: data.ttl}", func(m map[string]any) { m["data"] = map[string]any{"ttl": 600} }, 10 * time.Minute},
+	"milliseconds":     {"token_response: {milliseconds: true}", func(m map[string]any) { m["expires_in"] = 600_000 }, 10 * time.Minute},
+	"expires_at":       {"token_response: {expires_at: expires_at}", func(m map[string]any) { m["expires_at"] = at(10 * time.Minute).Unix() }, 10 * time.Minute},
+	"expires_at text":  {"token_response: {expires_at: a.b}", func(m map[string]any) { m["a"] = map[string]any{"b": at(10 * time.Minute).UTC().Format(time.RFC3339)} }, 10 * time.Minute},
+	"expires_at ms":    {"token_response: {expires_at: e, milliseconds: true}", func(m map[string]any) { m["e"] = fmt.Sprint(at(10 * time.Minute).UnixMilli()) }, 10 * time.Minute},
+	"jwt_expiry":       {"token_response: {jwt_expiry: true}", func(m map[string]any) { m["access_token"] = jwtUntil(at(10 * time.Minute).Unix()) }, 10 * time.Minute},
+	"default_lifetime": {"default_lifetime: 10m", func(m map[string]any) {}, 10 * time.Minute},
+	"none of them":     {"scopes: [a]", func(m map[string]any) { m["access_token"] = jwtUntil(at(10 * time.Minute).Unix()) }, 0},
+}
+
 // When a token expires, servers say in several ways.
 func TestLifetimesThatDiffer(t *testing.T) {
-	jwt := func(exp int64) string {
-		part := func(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) }
-		return part(`{"alg":"none"}`) + "." + part(fmt.Sprintf(`{"exp":%d}`, exp)) + ".c2ln"
-	}
-	at := func(d time.Duration) time.Time { return time.Now().Add(d) }
-	for name, c := range map[string]struct {
-		settings string
-		answer   func(m map[string]any)
-		want     time.Duration
-	}{
-		"expires_in":       {"token_response: {expires_in: data.ttl}", func(m map[string]any) { m["data"] = map[string]any{"ttl": 600} }, 10 * time.Minute},
-		"milliseconds":     {"token_response: {milliseconds: true}", func(m map[string]any) { m["expires_in"] = 600_000 }, 10 * time.Minute},
-		"expires_at":       {"token_response: {expires_at: expires_at}", func(m map[string]any) { m["expires_at"] = at(10 * time.Minute).Unix() }, 10 * time.Minute},
-		"expires_at text":  {"token_response: {expires_at: a.b}", func(m map[string]any) { m["a"] = map[string]any{"b": at(10 * time.Minute).UTC().Format(time.RFC3339)} }, 10 * time.Minute},
-		"expires_at ms":    {"token_response: {expires_at: e, milliseconds: true}", func(m map[string]any) { m["e"] = fmt.Sprint(at(10 * time.Minute).UnixMilli()) }, 10 * time.Minute},
-		"jwt_expiry":       {"token_response: {jwt_expiry: true}", func(m map[string]any) { m["access_token"] = jwt(at(10 * time.Minute).Unix()) }, 10 * time.Minute},
-		"default_lifetime": {"default_lifetime: 10m", func(m map[string]any) {}, 10 * time.Minute},
-		"none of them":     {"scopes: [a]", func(m map[string]any) { m["access_token"] = jwt(at(10 * time.Minute).Unix()) }, 0},
-	} {
+	for name, c := range lifetimesThatDiffer {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t, bearertest.Config{})
@@ -214,51 +223,54 @@ func TestLifetimesThatDiffer(t *testing.T) {
 	}
 }
 
+// loginsThatDiffer are by the key that says how.
+var loginsThatDiffer = map[string]struct {
+	settings string
+	request  func(t *testing.T, r *http.Request, form url.Values)
+}{
+	"auth_params": {`auth_params: {prompt: consent}`, func(t *testing.T, r *http.Request, form url.Values) {
+		if r.URL.Path == "/authorize" && form.Get("prompt") != "consent" {
+			t.Errorf("prompt: got %q, want consent", form.Get("prompt"))
+		}
+	}},
+	"exchange_params": {`exchange_params: {audience: x}`, func(t *testing.T, _ *http.Request, form url.Values) {
+		if got := form.Get("audience"); (got == "x") != (form.Get("grant_type") == "authorization_code") {
+			t.Errorf("audience with %s: got %q, want it in the exchange only", form.Get("grant_type"), got)
+		}
+		form.Del("audience")
+	}},
+	"refresh_params": {`refresh_params: {extra: x}`, func(t *testing.T, _ *http.Request, form url.Values) {
+		if got := form.Get("extra"); (got == "x") != (form.Get("grant_type") == "refresh_token") {
+			t.Errorf("extra with %s: got %q, want it in the refresh only", form.Get("grant_type"), got)
+		}
+	}},
+	"refresh_scopes": {`refresh_scopes: true`, func(t *testing.T, _ *http.Request, form url.Values) {
+		if form.Get("grant_type") == "refresh_token" && form.Get("scope") == "" {
+			t.Error("got a refresh without scopes, want them")
+		}
+	}},
+	"refresh_url": {`refresh_url: https://odd.test/renew`, func(t *testing.T, r *http.Request, form url.Values) {
+		if refresh := form.Get("grant_type") == "refresh_token"; refresh != (r.URL.Path == "/renew") {
+			t.Errorf("%s: got %s, want refreshes at /renew", form.Get("grant_type"), r.URL.Path)
+		}
+	}},
+	"refresh_auth_method": {`refresh_auth_method: client_secret_post`, func(t *testing.T, r *http.Request, form url.Values) {
+		if refresh := form.Get("grant_type") == "refresh_token"; refresh != form.Has("client_secret") {
+			t.Errorf("%s: got %v, want the secret in the body of a refresh only", form.Get("grant_type"), form)
+		}
+	}},
+	"pkce": {`pkce: false`, func(t *testing.T, _ *http.Request, form url.Values) {
+		if form.Has("code_challenge") || form.Has("code_verifier") {
+			t.Errorf("got %v, want no PKCE", form)
+		}
+	}},
+	"code_param": {`code_param: auth_code`, nil},
+}
+
 // A login differs in more: each step has its own parameters, and refresh its
 // own URL and authentication.
 func TestLoginsThatDiffer(t *testing.T) {
-	for name, c := range map[string]struct {
-		settings string
-		request  func(t *testing.T, r *http.Request, form url.Values)
-	}{
-		"auth_params": {`auth_params: {prompt: consent}`, func(t *testing.T, r *http.Request, form url.Values) {
-			if r.URL.Path == "/authorize" && form.Get("prompt") != "consent" {
-				t.Errorf("prompt: got %q, want consent", form.Get("prompt"))
-			}
-		}},
-		"exchange_params": {`exchange_params: {audience: x}`, func(t *testing.T, _ *http.Request, form url.Values) {
-			if got := form.Get("audience"); (got == "x") != (form.Get("grant_type") == "authorization_code") {
-				t.Errorf("audience with %s: got %q, want it in the exchange only", form.Get("grant_type"), got)
-			}
-			form.Del("audience")
-		}},
-		"refresh_params": {`refresh_params: {extra: x}`, func(t *testing.T, _ *http.Request, form url.Values) {
-			if got := form.Get("extra"); (got == "x") != (form.Get("grant_type") == "refresh_token") {
-				t.Errorf("extra with %s: got %q, want it in the refresh only", form.Get("grant_type"), got)
-			}
-		}},
-		"refresh_scopes": {`refresh_scopes: true`, func(t *testing.T, _ *http.Request, form url.Values) {
-			if form.Get("grant_type") == "refresh_token" && form.Get("scope") == "" {
-				t.Error("got a refresh without scopes, want them")
-			}
-		}},
-		"refresh_url": {`refresh_url: https://odd.test/renew`, func(t *testing.T, r *http.Request, form url.Values) {
-			if refresh := form.Get("grant_type") == "refresh_token"; refresh != (r.URL.Path == "/renew") {
-				t.Errorf("%s: got %s, want refreshes at /renew", form.Get("grant_type"), r.URL.Path)
-			}
-		}},
-		"refresh_auth_method": {`refresh_auth_method: client_secret_post`, func(t *testing.T, r *http.Request, form url.Values) {
-			if refresh := form.Get("grant_type") == "refresh_token"; refresh != form.Has("client_secret") {
-				t.Errorf("%s: got %v, want the secret in the body of a refresh only", form.Get("grant_type"), form)
-			}
-		}},
-		"pkce": {`pkce: false`, func(t *testing.T, _ *http.Request, form url.Values) {
-			if form.Has("code_challenge") || form.Has("code_verifier") {
-				t.Errorf("got %v, want no PKCE", form)
-			}
-		}},
-		"code_param": {`code_param: auth_code`, nil},
-	} {
+	for name, c := range loginsThatDiffer {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, bearertest.Config{})
 			odd{request: func(t *testing.T, r *http.Request, form url.Values) {
@@ -332,6 +344,9 @@ clients:
 			}
 			resp.Body.Close()
 		}
+	}
+	if got := len(w.Requests(bearertest.TokenEndpoint)); got != 1 {
+		t.Errorf("token requests of two processes: got %d, want 1: the Store has what the answer said", got)
 	}
 	if got := tenant.Authorizations(); len(got) != 2 || !strings.HasPrefix(got[0], "Bearer ") {
 		t.Errorf("the tenant: got %q, want two tokens", got)

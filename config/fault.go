@@ -3,7 +3,9 @@ package config
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
+	"unicode"
 )
 
 // A Fault is one mistake in a file. It never shows a secret.
@@ -73,7 +75,7 @@ func (f *faults) forbid(p place, path, what string) {
 }
 
 // full reports whether there are so many findings that more are not looked for.
-func (f *faults) full() bool { return len(f.findings) > 10*maxFaults }
+func (f *faults) full() bool { return len(f.findings) > 3*maxFaults }
 
 // err returns all findings as one error, nil if there are none. A value that
 // was merged into several clients is at fault once.
@@ -105,4 +107,30 @@ func (f *faults) err() error {
 		e.Faults = append(e.Faults, fault)
 	}
 	return e
+}
+
+// quoted returns a value as a fault shows it.
+func quoted(raw string) string { return strconv.Quote(printable(raw)) }
+
+// printable returns the beginning of text without what a terminal could take
+// for a command or for another line.
+func printable(text string) string {
+	const most = 40
+	text = strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(text, "?"))
+	if runes := []rune(text); len(runes) > most {
+		return string(runes[:most]) + "..."
+	}
+	return text
+}
+
+func join(path, name string) string {
+	if path == "" {
+		return name
+	}
+	return path + "." + name
 }

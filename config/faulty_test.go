@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -52,5 +53,30 @@ func TestSizeIsLimited(t *testing.T) {
 	}
 	if _, err := Load(path); err == nil || !strings.HasSuffix(err.Error(), "the file is larger than 1 MiB") {
 		t.Errorf("got %v, want that the file is too large", err)
+	}
+}
+
+// What a file declares is limited too, since what clients share is merged into
+// each of them.
+func TestNumbersAreLimited(t *testing.T) {
+	many := func(n int, line string) string {
+		var b strings.Builder
+		for i := range n {
+			fmt.Fprintf(&b, line, i)
+		}
+		return b.String()
+	}
+	const start = "defaults: {token_url: https://a.test, client_id: a, client_secret: b}\nclients:\n"
+	for want, text := range map[string]string{
+		"": start + many(maxNames, " c%d: {}\n"),
+		"config:1003:2: clients: there are more than 1000; use several files":                      start + many(maxNames+1, " c%d: {}\n"),
+		"config:261:5: clients.a.endpoint_params: there are more than 256; use several files":      start + " a:\n   endpoint_params:\n" + many(maxKeys, "    p%d: x\n") + "    last: x\n",
+		"aliases make the file too large or too deep from here on; write the values out":           "defaults: {endpoint_params: &a {" + many(200, "k%d: x, ") + "z: x}}\n" + "clients:\n a:\n  endpoint_params:\n   <<: [" + strings.Repeat("*a, ", 300) + "]\n",
+		"clients.a.use: \"x\" is not a client; there are a, c0, c1, c10, c100, c101, c102, c103, ": start + many(150, " c%d: {}\n") + " a: {use: x}\n",
+	} {
+		_, err := Parse([]byte(text))
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("got %.300s, want %q", fmt.Sprint(err), want)
+		}
 	}
 }

@@ -3,6 +3,7 @@ package config
 import (
 	"reflect"
 	"strings"
+	"sync"
 )
 
 // A field is a key of a file: what its struct's tags say.
@@ -21,9 +22,16 @@ type field struct {
 	typ              reflect.Type
 }
 
+// fieldsByType has what fieldsOf found: reflection is slow, and a file may have
+// many clients.
+var fieldsByType sync.Map // of []field by reflect.Type
+
 // fieldsOf returns the fields of a struct and of those that it embeds, in their
-// order.
+// order. The slice is shared and must not be changed.
 func fieldsOf(t reflect.Type) []field {
+	if known, ok := fieldsByType.Load(t); ok {
+		return known.([]field)
+	}
 	var fields []field
 	for _, sf := range reflect.VisibleFields(t) {
 		name, _, _ := strings.Cut(sf.Tag.Get("json"), ",")
@@ -41,6 +49,7 @@ func fieldsOf(t reflect.Type) []field {
 		f.secret = f.secret || sf.Type == secretType || sf.Type.Kind() == reflect.Map && sf.Type.Elem() == secretType
 		fields = append(fields, f)
 	}
+	fieldsByType.Store(t, fields)
 	return fields
 }
 

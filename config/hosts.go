@@ -44,7 +44,7 @@ func (k *checker) host(c *declared, key, host string) {
 		if u, err := url.Parse(host); err == nil && u.Host != "" && u.User == nil {
 			advice = printable(u.Host)
 		}
-		k.wrong(c, key, "this is a URL, not a host; write "+advice)
+		k.quotes(c, key, "this is a URL, not a host; write "+advice, "this is a URL, not a host; write one such as api.example.com")
 	case strings.ContainsAny(filled, "/?#@ *"):
 		k.wrong(c, key, "this is not a host; write one such as api.example.com or api.example.com:8443")
 	case strings.Contains(filled, ":"):

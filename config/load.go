@@ -127,6 +127,9 @@ func (l *Loader) open(data []byte, name, dir string) (*Set, error) {
 	}
 	var file File
 	d.node(root, reflect.ValueOf(&file).Elem(), "", field{}, 0)
+	if d.exceeded || d.full() {
+		return nil, d.err()
+	}
 	if len(file.Clients) == 0 && d.err() == nil {
 		d.add(place{}, "", "no client is declared; set clients", "")
 	}

@@ -15,7 +15,9 @@ import (
 const (
 	maxSize  = 1 << 20 // bytes
 	maxDepth = 32
-	maxNodes = 50_000 // values that are visited, those of aliases once for each
+	maxNodes = 50_000 // keys and values that are visited, those of aliases once for each
+	maxNames = 1000   // clients, and providers: what they share is merged into each
+	maxKeys  = 256    // of a map whose keys the author chooses
 )
 
 // parse returns the root of the document in data, nil after a fault. JSON is

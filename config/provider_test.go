@@ -13,6 +13,7 @@ import (
 	"example.com/bearer"
 	"example.com/bearer/bearertest"
 	"example.com/bearer/config"
+	"example.com/bearer/grant"
 	"example.com/bearer/providers/matrica"
 	"example.com/bearer/providers/matter"
 	"example.com/bearer/providers/metafy"
@@ -113,6 +114,42 @@ func TestBuiltInProvidersSendWhatTheirPackagesSend(t *testing.T) {
 		}
 		compare(settings, got, sent(func() { _, _ = source.Token(ctx) }))
 	}
+}
+
+// A declared provider is its package's grant, field by field: a server, a scope
+// or a parameter that the package gets must be declared too.
+func TestBuiltInProvidersAreTheirPackages(t *testing.T) {
+	const redirect = "http://127.0.0.1/callback"
+	for settings, want := range map[string]grant.AuthorizationCode{
+		"provider: matrica":                        matrica.App{ClientID: "client", RedirectURL: redirect}.User(),
+		"provider: matrica, client_secret: secret": matrica.App{ClientID: "client", ClientSecret: "secret", RedirectURL: redirect}.User(),
+		"provider: metafy, client_secret: secret":  metafy.App{ClientID: "client", ClientSecret: "secret", RedirectURL: redirect}.User(),
+	} {
+		set, err := config.Parse([]byte("clients: {a: {client_id: client, " + settings + ", redirect_url: " + redirect + "}}"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := set.Login(t.Context(), "a")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, want := withoutEmpty(got), withoutEmpty(want); !reflect.DeepEqual(got, want) {
+			t.Errorf("%s:\ngot  %+v\nwant %+v", settings, got, want)
+		}
+	}
+}
+
+// withoutEmpty returns a with nil for each list or map that is empty, and
+// without the id, which Auth has.
+func withoutEmpty(a grant.AuthorizationCode) grant.AuthorizationCode {
+	a.ClientID = ""
+	fields := reflect.ValueOf(&a).Elem()
+	for i := range fields.NumField() {
+		if f := fields.Field(i); (f.Kind() == reflect.Map || f.Kind() == reflect.Slice) && f.Len() == 0 {
+			f.SetZero()
+		}
+	}
+	return a
 }
 
 // The token of a declared provider goes to its API's hosts alone.

@@ -157,6 +157,63 @@ func TestCommandThatFails(t *testing.T) {
 	}
 }
 
+// What a command prints is limited, and the newline at its end is not part of
+// the secret.
+func TestCommandOutput(t *testing.T) {
+	w := newWorld(t, bearertest.Config{})
+	for command, want := range map[string]string{
+		`["printf", "secret\\r\\n"]`:                        "",
+		`[sh, -c, "head -c 100000 /dev/zero | tr '\\0' x"]`: "has more than 64 KiB",
+		`[sh, -c, "yes | head -c 30000000"]`:                "has more than 64 KiB",
+	} {
+		set := w.load(t, config.Loader{}, "clients: {a: {token_url: AUTH/token, client_id: client, client_secret_command: "+command+"}}")
+		cache, err := set.Cache("a")
+		if err != nil {
+			t.Fatal(err)
+		}
+		cache.RetryFor = -1
+		if _, err := cache.Token(t.Context()); want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%s: got %v, want %q", command, err, want)
+		}
+	}
+}
+
+// A Set is used by many goroutines at once, also while a discovery is under
+// way: it is made once.
+func TestSetIsConcurrent(t *testing.T) {
+	w := newWorld(t, bearertest.Config{})
+	set := w.load(t, config.Loader{}, `
+clients:
+  a: {issuer: AUTH, client_id: client, client_secret: secret}
+  b: {use: a, base_url: AUTH/api/}
+  c: {token_url: AUTH/token, grant_type: token_exchange, client_id: client, client_secret: secret, chain: a}
+  d: {issuer: AUTH, grant_type: authorization_code, client_id: client, client_secret: secret, redirect_url: http://127.0.0.1/}
+`)
+	var all sync.WaitGroup
+	for range 16 {
+		all.Go(func() {
+			for _, name := range []string{"a", "b", "c"} {
+				w.call(t, set, name)
+				if _, err := set.BaseURL(t.Context(), name); err != nil {
+					t.Error(err)
+				}
+				if _, err := set.Declaration(name); err != nil {
+					t.Error(err)
+				}
+			}
+			if _, err := set.Login(t.Context(), "d"); err != nil {
+				t.Error(err)
+			}
+			_ = set.Revoke(t.Context(), "a", "token", "")
+			_ = fmt.Sprint(set, set.Names())
+		})
+	}
+	all.Wait()
+	if got := len(w.Requests(bearertest.MetadataEndpoint)); got != 2 {
+		t.Errorf("discoveries: got %d, want one for each client that has an issuer", got)
+	}
+}
+
 // A command that hangs ends when the context does.
 func TestCommandThatHangs(t *testing.T) {
 	w := newWorld(t, bearertest.Config{})
@@ -480,7 +537,8 @@ func TestOneBreakerForEachTokenEndpoint(t *testing.T) {
 	w := newWorld(t, bearertest.Config{})
 	set := w.load(t, config.Loader{}, small+`
   same: {token_url: AUTH/token, client_id: other, client_secret: x}
-  elsewhere: {token_url: AUTH/other, client_id: client, client_secret: secret}
+  spelled: {token_url: "HTTPS://Auth.Test:443/token", client_id: client, client_secret: secret, breaker: {open_for: 30s}}
+  elsewhere: {token_url: AUTH/other, client_id: client, client_secret: secret, breaker: {open_for: 7s}}
 `)
 	breaker := func(name string) bearer.Breaker {
 		cache, err := set.Cache(name)
@@ -489,7 +547,7 @@ func TestOneBreakerForEachTokenEndpoint(t *testing.T) {
 		}
 		return cache.Breaker
 	}
-	if breaker("reports") != breaker("same") {
+	if breaker("reports") != breaker("same") || breaker("reports") != breaker("spelled") {
 		t.Error("got two breakers for one token endpoint, want one")
 	}
 	if breaker("reports") == breaker("elsewhere") {

@@ -27,7 +27,6 @@ func (b *builder) server() grant.Server {
 	s := grant.Server{
 		Issuer: b.url(b.Issuer), AuthURL: b.url(b.AuthURL), TokenURL: b.url(b.TokenURL),
 		RevokeURL: b.url(b.RevokeURL), DeviceAuthURL: b.url(b.DeviceAuthURL),
-		IssuerInCallback:  is(b.IssuerInCall, false) && b.Issuer != "",
 		InsecureAllowHTTP: is(b.InsecureAllowHTTP, false),
 		RefreshURL:        b.url(b.RefreshURL), ScopeSeparator: b.ScopeSeparator, CodeParam: b.CodeParam,
 	}
@@ -162,6 +161,9 @@ func (b *builder) refreshAuth() grant.ClientAuth {
 }
 
 func (b *builder) authorizationCode(s grant.Server) grant.AuthorizationCode {
+	if b.IssuerInCall != nil { // else as discovered
+		s.IssuerInCallback = *b.IssuerInCall && s.Issuer != ""
+	}
 	return grant.AuthorizationCode{
 		Server: s, ClientID: b.ClientID, Auth: b.auth(), RefreshAuth: b.refreshAuth(), RedirectURL: string(b.RedirectURL),
 		Scopes: b.Scopes, Audience: b.Audience, Resource: b.Resource,

@@ -2,8 +2,11 @@ package config
 
 import (
 	"net/url"
+	"reflect"
 	"regexp"
 	"strings"
+
+	"example.com/bearer/internal/origin"
 )
 
 // inURL are the variables of a URL or a host that stay until the client is
@@ -84,4 +87,51 @@ func pathOf(raw string) int {
 		return host + path
 	}
 	return len(raw)
+}
+
+// urls checks each URL for what would show a secret.
+func (k *checker) urls(c *declared) {
+	v := reflect.ValueOf(c.Client)
+	for _, f := range fieldsOf(v.Type()) {
+		if f.typ != urlType || v.FieldByIndex(f.index).IsZero() {
+			continue
+		}
+		raw := v.FieldByIndex(f.index).String()
+		if inURL.MatchString(raw) {
+			filled, missing := connect(raw, c.Connection)
+			if missing != "" {
+				k.wrong(c, f.name, "${connection."+missing+"} has no value; set connection."+missing+" of client "+c.name)
+				continue
+			}
+			if needs := needsOf(filled); len(needs) > 0 {
+				if f.name != "base_url" {
+					k.wrong(c, f.name, "${"+needs[0].kind+"."+needs[0].name+"} can only stand in base_url and hosts: there is no token yet")
+				}
+				continue
+			}
+			if problem := checkURL(filled); problem != "" {
+				k.wrong(c, f.name, "with what connection says, this "+problem)
+				continue
+			}
+			raw = filled
+		}
+		u, err := url.Parse(raw)
+		switch {
+		case err != nil || f.name == "proxy_url" || f.name == "redirect_url":
+		case u.User != nil:
+			k.wrong(c, f.name, "this URL has a user name or password in it; remove them, and use client_id and client_secret")
+		case u.Scheme == "http" && !is(c.InsecureAllowHTTP, false) && !origin.Loopback(u.Hostname()):
+			k.wrong(c, f.name, "this is plaintext http, which would show secrets to the network; use https, or set insecure_allow_http")
+		}
+	}
+}
+
+// connections checks that what stands for a part of a host cannot lead to
+// another one.
+func (k *checker) connections(c *declared) {
+	for _, name := range sorted(c.Connection) {
+		if strings.ContainsAny(c.Connection[name], "@?#\\ ${}") {
+			k.wrong(c, "connection."+name, `this has a character that changes where a URL leads; remove it`)
+		}
+	}
 }

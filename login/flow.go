@@ -40,8 +40,11 @@ func redeem(ctx context.Context, f Flow, query url.Values, state, verifier strin
 // exchangeCallback asks for the type and not for the method: a Flow that embeds
 // an AuthorizationCode and has an Exchange of its own means that one.
 func exchangeCallback(ctx context.Context, f Flow, query url.Values, state, verifier string) (*oauth2.Token, error) {
-	if code, ok := f.(grant.AuthorizationCode); ok {
-		return code.ExchangeCallback(ctx, query, state, verifier)
+	switch f := f.(type) {
+	case grant.AuthorizationCode:
+		return f.ExchangeCallback(ctx, query, state, verifier)
+	case *grant.AuthorizationCode:
+		return f.ExchangeCallback(ctx, query, state, verifier)
 	}
 	code, err := f.Callback(query, state)
 	if err != nil {

@@ -43,7 +43,7 @@ func TestRedeem(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	token, err := redeem(t.Context(), flow, back.Query(), "state", verifier)
+	token, err := redeem(t.Context(), &flow, back.Query(), "state", verifier)
 	if err != nil || token.Extra("realmId") != "42" {
 		t.Errorf("got %v, want the realmId of the callback", err)
 	}
