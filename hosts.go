@@ -1,10 +1,7 @@
 package bearer
 
 import (
-	"fmt"
 	"net/http"
-	"net/url"
-	"strings"
 
 	"example.com/bearer/internal/origin"
 )
@@ -21,7 +18,7 @@ const (
 // decide decides where a token may go (RFC 6750 section 5.3, RFC 9700 section
 // 4.11).
 func (t *Transport) decide(req *http.Request) decision {
-	if len(t.allowed) > 0 && !t.allows(req.URL) || req.Response != nil && !t.trusted(req) {
+	if len(t.allowed) > 0 && !t.allowed.Has(req.URL) || req.Response != nil && !t.trusted(req) {
 		return withhold
 	}
 	if req.URL.Scheme != "https" && !t.InsecureAllowHTTP && !origin.Loopback(req.URL.Hostname()) {
@@ -47,39 +44,9 @@ func (t *Transport) trusted(req *http.Request) bool {
 		if r == nil || r.URL == nil || n == longest {
 			return false
 		}
-		if len(t.allowed) > 0 && !t.allows(r.URL) || len(t.allowed) == 0 && !origin.Same(r.URL, req.URL) {
+		if len(t.allowed) > 0 && !t.allowed.Has(r.URL) || len(t.allowed) == 0 && !origin.Same(r.URL, req.URL) {
 			return false
 		}
 	}
 	return true
-}
-
-// A hostPort is an element of Transport.Hosts. An empty port is any port.
-type hostPort struct{ host, port string }
-
-func parseHosts(hosts []string) ([]hostPort, error) {
-	var out []hostPort
-	for i, h := range hosts {
-		u, err := url.Parse("//" + h)
-		want := h
-		bracketed := strings.HasPrefix(h, "[")
-		if bracketed {
-			want = strings.Replace(h, "%25", "%", 1) // before a zone (RFC 6874)
-		}
-		if err != nil || u.Host != want || u.Hostname() == "" || strings.ContainsAny(h, "*,") ||
-			strings.Contains(u.Hostname(), ":") && !bracketed {
-			return nil, fmt.Errorf(`bearer: Transport.Hosts[%d] is %q: want a host or host:port, without scheme, path or wildcard; IPv6 addresses in brackets, a zone after "%%25"`, i, h)
-		}
-		out = append(out, hostPort{u.Hostname(), u.Port()})
-	}
-	return out, nil
-}
-
-func (t *Transport) allows(u *url.URL) bool {
-	for _, a := range t.allowed {
-		if strings.EqualFold(a.host, u.Hostname()) && (a.port == "" || a.port == origin.Port(u)) {
-			return true
-		}
-	}
-	return false
 }

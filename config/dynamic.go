@@ -94,9 +94,13 @@ func (c *client) allows(host string) bool {
 	return false
 }
 
-// answer returns what looks up the members of the token answer. A token from a
-// Store has lost them: then it obtains another token, once.
+// answer returns what looks up the members of the token answer that the client
+// needs: it asks for no token if there are none. A token from a Store has lost
+// them: then it obtains another token, once.
 func (c *client) answer(ctx context.Context) (func(name string) string, error) {
+	if !c.dynamic() {
+		return func(string) string { return "" }, nil
+	}
 	t, err := c.cache.Token(ctx)
 	if err != nil {
 		return nil, err

@@ -89,13 +89,27 @@ func (s *Set) BaseURL(ctx context.Context, name string) (*url.URL, error) {
 	if err != nil || c.declared.BaseURL == "" {
 		return nil, err
 	}
-	answer := func(string) string { return "" }
-	if c.dynamic() {
-		if answer, err = c.answer(ctx); err != nil {
-			return nil, err
-		}
+	answer, err := c.answer(ctx)
+	if err != nil {
+		return nil, err
 	}
 	return c.base(answer)
+}
+
+// Hosts returns the only hosts that get the token of that client, each "host",
+// for any port, or "host:port": its hosts, or else the host of its base_url. If
+// it has neither, Hosts returns none, and every host that the program sends a
+// request to gets the token. Like [Set.BaseURL] it may wait for a token.
+func (s *Set) Hosts(ctx context.Context, name string) ([]string, error) {
+	c, err := s.client(name)
+	if err != nil || len(c.declared.Hosts) == 0 && c.declared.BaseURL == "" {
+		return nil, err
+	}
+	answer, err := c.answer(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return c.hosts(answer)
 }
 
 func (s *Set) client(name string) (*client, error) {
