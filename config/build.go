@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"crypto/tls"
@@ -23,6 +24,7 @@ func (l *Loader) set(k *checker) (*Set, error) {
 		loader: l, checker: k, set: &Set{clients: map[string]*client{}},
 		supplies: map[string]*supply{}, breakers: map[string]*bearer.CircuitBreaker{},
 	}
+	m.keep()
 	for _, name := range sorted(k.clients) {
 		m.client(name)
 	}
@@ -54,7 +56,7 @@ func (m *maker) client(name string) *client {
 		return c
 	}
 	d := m.checker.clients[name]
-	c := &client{declared: d.Client}
+	c := &client{declared: d.Client, own: d.own, merged: d.Client, authorities: authorities(&d.Client)}
 	if d.own.Use != "" {
 		other := m.client(d.own.Use)
 		c.cache, c.supply = other.cache, other.supply
@@ -62,11 +64,17 @@ func (m *maker) client(name string) *client {
 		c.declared.Use, c.declared.BaseURL, c.declared.Hosts = d.own.Use, d.own.BaseURL, d.own.Hosts
 		c.declared.Connection, c.declared.InsecureAllowHTTP = d.own.Connection, d.own.InsecureAllowHTTP
 		c.declared.AllowedDomains = d.own.AllowedDomains
+		if d.own.Allow != nil { // else what the other one allows
+			c.declared.Allow = d.own.Allow
+		}
 	} else {
 		c.supply = m.supply(name, d)
 		c.cache = m.cache(name, d)
 	}
 	c.transport = m.transport(c)
+	if c.declared.BaseURL != "" && !c.dynamic() {
+		c.fixed, _ = c.base(func(string) string { return "" }) // it has been checked
+	}
 	m.set.clients[name] = c
 	return c
 }
@@ -113,26 +121,36 @@ func key(name string, c *Client) string {
 // breaker returns the breaker of the client's token endpoint, which it shares
 // with the other clients there.
 func (m *maker) breaker(c *Client) bearer.Breaker {
+	if c.Breaker != nil && c.Breaker.Off {
+		return bearer.NoBreaker
+	}
+	id := breakerID(c)
+	b := m.breakers[id]
+	if b == nil {
+		b = new(bearer.CircuitBreaker)
+		if c.Breaker != nil {
+			b.OpenFor = duration(c.Breaker.OpenFor)
+		}
+		if id != "" {
+			m.breakers[id] = b
+		}
+	}
+	return b
+}
+
+// breakerID names the breaker that clients of one token endpoint share. It is
+// empty for a source of the program's own.
+func breakerID(c *Client) string {
+	endpoint := cmp.Or(c.TokenURL, c.Issuer)
+	if endpoint == "" {
+		return ""
+	}
 	var openFor Duration
 	if c.Breaker != nil {
-		if c.Breaker.Off {
-			return bearer.NoBreaker
-		}
 		openFor = c.Breaker.OpenFor
 	}
-	endpoint := c.TokenURL
-	if endpoint == "" {
-		endpoint = c.Issuer
-	}
-	if endpoint == "" {
-		return &bearer.CircuitBreaker{OpenFor: duration(openFor)} // a source of the program's own
-	}
 	filled, _ := fill(string(endpoint), "connection", func(name string) string { return c.Connection[name] })
-	id := filled + " " + openFor.String()
-	if m.breakers[id] == nil {
-		m.breakers[id] = &bearer.CircuitBreaker{OpenFor: duration(openFor)}
-	}
-	return m.breakers[id]
+	return filled + " " + openFor.String()
 }
 
 // supply returns where the client's tokens come from.
@@ -215,9 +233,9 @@ func (b *builder) chained(ctx context.Context) (string, error) {
 func (m *maker) transport(c *client) http.RoundTripper {
 	base := m.base(c)
 	if c.dynamic() {
-		return &following{client: c, base: base}
+		return &following{client: c, base: base, replay: m.loader.MaxReplayBytes}
 	}
-	t := &bearer.Transport{Source: c.cache, Base: base, InsecureAllowHTTP: is(c.declared.InsecureAllowHTTP, false)}
+	t := &bearer.Transport{Source: c.cache, Base: base, InsecureAllowHTTP: is(c.declared.InsecureAllowHTTP, false), MaxReplayBytes: m.loader.MaxReplayBytes}
 	connection := func(name string) string { return c.declared.Connection[name] }
 	for _, host := range c.declared.Hosts {
 		filled, _ := fill(host, "connection", connection)

@@ -74,7 +74,7 @@ func (k *checker) present(c *declared, key string) bool {
 
 // own lists which settings may stand beside use, and beside oauth2.
 var (
-	besideUse    = []string{"use", "base_url", "hosts", "insecure_allow_http", "connection", "allowed_domains"}
+	besideUse    = []string{"use", "base_url", "hosts", "insecure_allow_http", "connection", "allowed_domains", "allow"}
 	besideOAuth2 = append([]string{
 		"oauth2", "refresh", "breaker", "store", "default_lifetime", "tls_config", "proxy_url", "no_proxy", "proxy_connect_header", "token_request", "token_response",
 	}, besideUse[1:]...)
@@ -385,6 +385,8 @@ func (k *checker) api(c *declared) {
 		}
 		k.wrong(c, key, "${token.NAME} is what the server answers; set allowed_domains to where it may lead")
 	}
+	k.reach(c)
+	k.limits(c)
 	for i, domain := range c.AllowedDomains {
 		host := strings.TrimPrefix(domain, "*.")
 		if strings.ContainsAny(host, "/:?#@ *$") || !strings.Contains(host, ".") {

@@ -145,6 +145,7 @@ func asText(v any) string {
 type following struct {
 	client *client
 	base   http.RoundTripper
+	replay int64 // Transport.MaxReplayBytes
 
 	mu      sync.Mutex // guards what follows
 	where   string     // the hosts of current
@@ -180,7 +181,7 @@ func (f *following) to(hosts []string) *bearer.Transport {
 		f.where = where
 		f.current = &bearer.Transport{
 			Source: f.client.cache, Base: f.base, Hosts: hosts,
-			InsecureAllowHTTP: is(f.client.declared.InsecureAllowHTTP, false),
+			InsecureAllowHTTP: is(f.client.declared.InsecureAllowHTTP, false), MaxReplayBytes: f.replay,
 		}
 	}
 	return f.current

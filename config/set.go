@@ -24,6 +24,10 @@ type client struct {
 	*supply
 	cache     *bearer.Cache
 	transport http.RoundTripper
+	fixed     *url.URL // base_url; nil without one, or if the server's answers say where the API is
+
+	own, merged Client // as in declared, for Loader.Keep
+	authorities string // those that its files held
 
 	mu      sync.Mutex // guards lacking
 	lacking string     // the access token whose answer, though new, lacked what base_url needs
@@ -89,11 +93,25 @@ func (s *Set) BaseURL(ctx context.Context, name string) (*url.URL, error) {
 	if err != nil || c.declared.BaseURL == "" {
 		return nil, err
 	}
+	if c.fixed != nil {
+		return new(*c.fixed), nil
+	}
 	answer, err := c.answer(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return c.base(answer)
+	u, err := c.base(answer)
+	if err != nil {
+		return nil, err
+	}
+	hosts, err := c.hosts(answer)
+	if err == nil {
+		err = reachable(u, hosts)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("config: base_url: %w", err)
+	}
+	return u, nil
 }
 
 // Hosts returns the only hosts that get the token of that client, each "host",
