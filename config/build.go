@@ -84,7 +84,7 @@ func duration(d Duration) time.Duration { return time.Duration(d) }
 // cache makes what keeps the client's token.
 func (m *maker) cache(name string, d *declared) *bearer.Cache {
 	c := &bearer.Cache{
-		Source: m.supply(name, d).source, Key: key(name, &d.Client),
+		Source: m.supply(name, d).source, Key: m.key(name, &d.Client),
 		DefaultLifetime: duration(d.DefaultLifetime), Breaker: m.breaker(&d.Client), Hooks: m.loader.Hooks,
 	}
 	if m.loader.Logger != nil {
@@ -96,25 +96,35 @@ func (m *maker) cache(name string, d *declared) *bearer.Cache {
 			c.RefreshBefore = -1
 		}
 	}
-	if s := d.Store; s != nil && !s.Off {
-		if s.Name == "" {
-			c.Store = bearer.DirStore(s.Dir)
-		} else if store, err := m.loader.Stores[s.Name](name, d.Client); err != nil {
-			m.checker.wrong(d, "store.name", err.Error())
-		} else {
-			c.Store = store
+	switch s := d.Store; {
+	case s == nil && m.loader.Stores[""] == nil, s != nil && s.Off:
+	case s != nil && s.Name == "":
+		c.Store = bearer.DirStore(s.Dir)
+	default:
+		named := ""
+		if s != nil {
+			named = s.Name
 		}
+		store, err := m.loader.Stores[named](name, d.Client)
+		if err != nil {
+			m.checker.wrong(d, "store.name", err.Error())
+		}
+		c.Store = store
 	}
 	return c
 }
 
 // key names the token in a store. It depends on all that the token depends on,
 // so that a token for other scopes is never taken for this one's.
-func key(name string, c *Client) string {
-	sum := sha256.Sum256(fmt.Appendf(nil, "%q", []string{
+func (m *maker) key(name string, c *Client) string {
+	what := []string{
 		c.grantType(), string(c.Issuer), string(c.TokenURL), c.ClientID, c.Audience,
 		fmt.Sprintf("%q %q %q %q", c.Scopes, c.Resource, c.Connection, c.Chain), c.RequestedTokenType,
-	}))
+	}
+	if m.loader.Confined {
+		what = append(what, string(m.checker.scope[:]))
+	}
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q", what))
 	return name + "-" + hex.EncodeToString(sum[:8])
 }
 
@@ -172,7 +182,7 @@ func (m *maker) newSupply(name string, d *declared) *supply {
 		}
 		return &supply{source: s}
 	}
-	b := &builder{Client: d.Client, dir: m.checker.dir, loader: m.loader, proxy: d.proxy()}
+	b := &builder{Client: d.Client, dir: m.checker.dir, loader: m.loader, proxy: d.proxy(), lender: d.lender}
 	settings := d.TLSConfig
 	if d.OAuth2 != nil {
 		if d.OAuth2.TLSConfig != nil {

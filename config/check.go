@@ -2,6 +2,7 @@ package config
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"net"
 	"net/url"
@@ -19,6 +20,7 @@ type declared struct {
 	own    Client // what it says itself
 	name   string
 	lost   bool // its provider is not there, so it lacks much
+	lender lender
 }
 
 // A checker looks for what is wrong between the settings of a client. What is
@@ -28,6 +30,7 @@ type checker struct {
 	file    *File
 	loader  *Loader
 	clients map[string]*declared
+	scope   [sha256.Size]byte // sets the keys of a confined file's tokens apart; else zero
 }
 
 // where returns the place and the path of a setting that holds for c, wherever
@@ -119,6 +122,7 @@ func (k *checker) check(c *declared) {
 // notThere says that a name leads nowhere, and where it may have been meant to
 // lead.
 func (k *checker) notThere(name, what string, known []string) string {
+	known = slices.DeleteFunc(known, func(name string) bool { return name == "" }) // see Loader.Stores
 	text := fmt.Sprintf("%s is not %s", quoted(name), what)
 	if meant := nearest(name, known); meant != "" {
 		return text + "; did you mean " + meant + "?"
@@ -209,7 +213,7 @@ func (k *checker) authentication(c *declared) {
 	}
 	switch method {
 	case "client_secret_basic", "client_secret_post", "client_secret_jwt":
-		if !secret.set() {
+		if !secret.set() && c.lent == notLent {
 			k.missing(c, "client_secret", ", which auth_method "+method+" needs; set it, client_secret_file or client_secret_command"+public)
 		}
 	case "private_key_jwt":

@@ -29,7 +29,7 @@ func (c *Client) authMethod() string {
 }
 
 func (c *Client) clientSecret() secretSource {
-	return secretSource{value: c.ClientSecret, file: c.ClientSecretFile, command: c.ClientSecretCommand}
+	return secretSource{value: c.ClientSecret, file: c.ClientSecretFile, command: c.ClientSecretCommand, lent: c.lent == surelyLent}
 }
 
 func (c *Client) privateKey() secretSource {

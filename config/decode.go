@@ -45,7 +45,7 @@ func (d *decoder) node(n *yaml.Node, v reflect.Value, path string, f field, dept
 		d.at[path] = at
 	}
 	if v.Type() == commandType && d.confined {
-		d.add(at, path, "this file may not run commands until you have approved it", "")
+		d.forbid(at, path, "run commands")
 	}
 	if f.secret {
 		for i := range 1 + strings.Count(n.Value, "\n") {
@@ -405,7 +405,7 @@ func (d *decoder) scalar(n *yaml.Node, v reflect.Value, path string, f field) {
 		if raw := d.expand(n, path, false); raw != "" {
 			absolute := d.path(raw)
 			if d.confined && !within(d.dir, absolute) {
-				d.add(at, path, "this file may not name paths outside its folder until you have approved it", "")
+				d.forbid(at, path, "name paths outside its folder")
 				return
 			}
 			v.SetString(absolute)
@@ -486,7 +486,7 @@ func (d *decoder) expand(n *yaml.Node, path string, dynamic bool) string {
 				"${} is not a variable; write ${NAME} for the environment, or $$ for a dollar sign")
 		default:
 			if d.confined {
-				d.add(at, path, "this file may not read the environment until you have approved it", "")
+				d.forbid(at, path, "read the environment")
 				return ""
 			}
 			if value := d.getenv(name); value != "" {

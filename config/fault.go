@@ -12,6 +12,7 @@ type Fault struct {
 	Line, Column int    // of the value, or of the key that is wrong; from 1; 0 if the file as a whole is at fault
 	Path         string // such as clients.reports.refresh.before; empty for the file as a whole
 	Text         string // what is wrong and what to do
+	Confined     bool   // it is no fault without [Loader.Confined]
 }
 
 // String returns "FILE:LINE:COLUMN: PATH: TEXT", without what is not known.
@@ -50,6 +51,8 @@ type finding struct {
 	path  string
 	text  string // may quote a value or a key
 	plain string // the same without; used if the line holds a secret; empty: text quotes nothing
+
+	confined bool
 }
 
 // faults collects findings.
@@ -60,7 +63,13 @@ type faults struct {
 }
 
 func (f *faults) add(p place, path, text, plain string) {
-	f.findings = append(f.findings, finding{p, path, text, plain})
+	f.findings = append(f.findings, finding{place: p, path: path, text: text, plain: plain})
+}
+
+// forbid adds what only a confined file may not do.
+func (f *faults) forbid(p place, path, what string) {
+	text := "this file may not " + what + " until you have approved it"
+	f.findings = append(f.findings, finding{place: p, path: path, text: text, confined: true})
 }
 
 // err returns all findings as one error, nil if there are none. A value that
@@ -81,7 +90,7 @@ func (f *faults) err() error {
 		if x.plain != "" && f.secret[x.line] {
 			x.text = x.plain
 		}
-		fault := Fault{f.file, x.line, x.column, x.path, x.text}
+		fault := Fault{f.file, x.line, x.column, x.path, x.text, x.confined}
 		if seen[fault] {
 			continue
 		}

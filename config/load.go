@@ -1,6 +1,9 @@
 package config
 
 import (
+	"cmp"
+	"context"
+	"crypto/sha256"
 	"log/slog"
 	"net/http"
 	"os"
@@ -21,9 +24,14 @@ type Loader struct {
 	// file; for Parse the working directory.
 	Dir string
 
+	// Name is what faults call the data that Parse reads. Empty: "config".
+	Name string
+
 	// Confined is for a file that was found rather than named, such as one of
 	// a repository that somebody else wrote: commands, environment variables
-	// and paths outside its folder are faults.
+	// and paths outside its folder are faults, and the keys of its tokens in a
+	// Store depend on its content. Otherwise such a file could declare a
+	// client of another file with hosts of its own, and be given its token.
 	Confined bool
 
 	// Base sends all requests: to APIs, to which it is the Base of the
@@ -54,7 +62,16 @@ type Loader struct {
 	Sources map[string]func(name string, c Client) (bearer.Source, error)
 
 	// Stores are the stores that a file may name, by store.name; see Sources.
+	// The one named "" is for clients that declare no store. Nil: none.
 	Stores map[string]func(name string, c Client) (bearer.Store, error)
+
+	// ClientSecret is asked for the secret of each client that declares none
+	// but may need one, when the set is opened. known says that there is one,
+	// so a client that could be public authenticates with it. get is called
+	// for each token request; a client that needs a secret which is not known
+	// calls it too, for a secret that turns up later, or an error that says
+	// where to put it. A nil get is no secret. Nil: secrets are in the file.
+	ClientSecret func(name string) (get func(context.Context) (string, error), known bool)
 }
 
 // Load reads a file with the zero [Loader].
@@ -78,7 +95,9 @@ func (l *Loader) Load(path string) (*Set, error) {
 }
 
 // Parse is Load for data. Relative paths are relative to Dir.
-func (l *Loader) Parse(data []byte) (*Set, error) { return l.open(data, "config", l.Dir) }
+func (l *Loader) Parse(data []byte) (*Set, error) {
+	return l.open(data, cmp.Or(l.Name, "config"), l.Dir)
+}
 
 // readLimited reads a file, or as much of it as shows that it is too large.
 func readLimited(path string) ([]byte, error) {
@@ -121,6 +140,9 @@ func (l *Loader) open(data []byte, name, dir string) (*Set, error) {
 		d.add(place{}, "", "no client is declared; set clients", "")
 	}
 	k := &checker{decoder: d, file: &file, loader: l, clients: map[string]*declared{}}
+	if l.Confined {
+		k.scope = sha256.Sum256(data)
+	}
 	k.providers()
 	for name, own := range file.Clients {
 		if own == nil {
@@ -131,6 +153,7 @@ func (l *Loader) open(data []byte, name, dir string) (*Set, error) {
 		if own.Use != "" {
 			c.Client = *own
 		}
+		c.lend(l)
 		k.clients[name] = c
 	}
 	for _, name := range sorted(k.clients) {

@@ -31,9 +31,12 @@ type secretSource struct {
 	file    Path
 	command Command
 	dir     string // where the command runs
+	lent    bool   // the program has it, see lender
 }
 
-func (s secretSource) set() bool { return s.value != "" || s.file != "" || len(s.command) > 0 }
+func (s secretSource) set() bool {
+	return s.value != "" || s.file != "" || len(s.command) > 0 || s.lent
+}
 
 // get returns the secret. It is called for each token request, so a file that
 // is replaced is read again.

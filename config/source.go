@@ -20,6 +20,7 @@ type builder struct {
 	tls    *tls.Config                                  // to the authorization server; nil: the default
 	proxy  proxy                                        // the same
 	chain  func(context.Context) (*oauth2.Token, error) // nil without chain
+	lender lender                                       // nil unless the program may have the client's secret
 }
 
 // server returns the authorization server.
@@ -99,7 +100,10 @@ func (b *builder) authBy(method string) grant.ClientAuth {
 // secret returns a secret as grant takes it: as it is, or as a func that asks
 // for it.
 func (b *builder) secret(s secretSource) (grant.Secret, func(context.Context) (string, error)) {
-	if s.file == "" && len(s.command) == 0 {
+	switch {
+	case s.value == "" && s.file == "" && len(s.command) == 0 && b.lender != nil:
+		return "", b.lender
+	case s.file == "" && len(s.command) == 0:
 		return grant.Secret(s.value), nil
 	}
 	s.dir = b.dir

@@ -10,26 +10,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"example.com/bearer/cmd/bearer/internal/credential"
+	"example.com/bearer/config"
 )
-
-// The exit statuses. A shell reports 130 for a program that Ctrl-C ended.
-const (
-	exitOK          = 0
-	exitFailed      = 1
-	exitUsage       = 2
-	exitInterrupted = 130
-)
-
-// usageError is a mistake in the command line or the environment; every other
-// error is a failure of the work itself.
-type usageError struct{ err error }
-
-func (e usageError) Error() string { return e.err.Error() }
-func (e usageError) Unwrap() error { return e.err }
-
-func usagef(format string, args ...any) error {
-	return usageError{fmt.Errorf(format, args...)}
-}
 
 // run is the whole program except for its process, so that tests can call it.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
@@ -46,11 +28,12 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		fmt.Fprintln(stderr, "bearer: interrupted")
 		return exitInterrupted
 	}
-	fmt.Fprintln(stderr, "bearer: "+explain(err))
-	if _, ok := errors.AsType[usageError](err); ok {
-		return exitUsage
+	if faulty, ok := errors.AsType[*config.Error](err); ok {
+		writeFaults(stderr, faulty)
+	} else if _, said := errors.AsType[silent](err); !said {
+		fmt.Fprintln(stderr, "bearer: "+explain(err))
 	}
-	return exitFailed
+	return exitStatus(err)
 }
 
 // warn prints what went wrong when the command can do its work nevertheless.
@@ -69,6 +52,7 @@ func newRoot() *cobra.Command {
 		SilenceUsage:  true,
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	addConfig(root)
 	// The help lists the commands in the order of use.
 	cobra.EnableCommandSorting = false
 	root.AddCommand(newLogin(), newToken(), newStatus(), newRevoke(), newLogout(), newDemo(), newVersion())

@@ -12,6 +12,10 @@ import (
 	"example.com/bearer/cmd/bearer/internal/credential"
 )
 
+// Variable is the environment variable that names the place of tokens whose
+// client declares none.
+const Variable = "BEARER_STORE"
+
 // FolderVariable names the program's folder, instead of the usual one.
 const FolderVariable = "BEARER_HOME"
 
@@ -45,6 +49,21 @@ func Open() (Vault, error) {
 type Store interface {
 	bearer.Store
 	bearer.Locker
+}
+
+// In returns the store of that place; "" is the one that Variable names, or
+// else the usual one.
+func (v Vault) In(place string) Store {
+	if place == "" {
+		place = os.Getenv(Variable)
+	}
+	switch place {
+	case Keyring:
+		return keyringStore{v.files()}
+	case Dir:
+		return v.files()
+	}
+	return usual{v}
 }
 
 func (v Vault) files() bearer.DirStore { return bearer.DirStore(v.folder) }

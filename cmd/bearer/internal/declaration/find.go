@@ -1,0 +1,88 @@
+// Package declaration finds the file that declares the clients, knows whether
+// the user trusts it, and edits the user's own.
+package declaration
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"example.com/bearer/cmd/bearer/internal/home"
+)
+
+const (
+	// Name is the file's name in the working directory and in the user's
+	// folder.
+	Name = "bearer.yaml"
+
+	// Variable is the environment variable that names the file.
+	Variable = "BEARER_CONFIG"
+
+	// maxSize is what is read of a file: one byte more than package config
+	// accepts would do.
+	maxSize = 2 << 20
+)
+
+// ErrNone means that there is no file.
+var ErrNone = errors.New("no file declares clients")
+
+// A File is a file that declares clients, as it was when it was read.
+type File struct {
+	Path string // as messages show it
+	Data []byte
+
+	// Found says that the user did not choose the file: it was in the working
+	// directory, and may have come with a repository that somebody else wrote.
+	Found bool
+}
+
+// Find reads the file that counts: the one that flag names, else the one that
+// the variable names, the one in the working directory, or the user's own. It
+// returns an error that matches [ErrNone] if there is none.
+func Find(flag string) (File, error) {
+	for _, named := range []string{flag, os.Getenv(Variable)} {
+		if named != "" {
+			data, err := read(named)
+			return File{Path: named, Data: data}, err
+		}
+	}
+	own, err := Own()
+	if err != nil {
+		return File{}, err
+	}
+	for _, f := range []File{{Path: Name, Found: true}, {Path: own}} {
+		info, err := os.Stat(f.Path)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			continue
+		case err == nil && !info.Mode().IsRegular(): // reading it may not end
+			err = fmt.Errorf("%s is not a regular file", f.Path)
+		}
+		if err == nil {
+			f.Data, err = read(f.Path)
+		}
+		if ownInfo, ownErr := os.Stat(own); f.Found && ownErr == nil && os.SameFile(info, ownInfo) {
+			f.Found = false
+		}
+		return f, err
+	}
+	return File{}, fmt.Errorf("%w: there is neither ./%s nor %s", ErrNone, Name, own)
+}
+
+// Own returns the path of the user's own file.
+func Own() (string, error) {
+	folder, err := home.Folder()
+	return filepath.Join(folder, Name), err
+}
+
+func read(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, maxSize))
+}
