@@ -213,7 +213,7 @@ func (k *checker) authentication(c *declared) {
 	}
 	switch method {
 	case "client_secret_basic", "client_secret_post", "client_secret_jwt":
-		if !secret.set() && c.lent == notLent {
+		if !secret.set() {
 			k.missing(c, "client_secret", ", which auth_method "+method+" needs; set it, client_secret_file or client_secret_command"+public)
 		}
 	case "private_key_jwt":

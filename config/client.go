@@ -29,7 +29,7 @@ func (c *Client) authMethod() string {
 }
 
 func (c *Client) clientSecret() secretSource {
-	return secretSource{value: c.ClientSecret, file: c.ClientSecretFile, command: c.ClientSecretCommand, lent: c.lent == surelyLent}
+	return secretSource{value: c.ClientSecret, file: c.ClientSecretFile, command: c.ClientSecretCommand, lent: c.lent}
 }
 
 func (c *Client) privateKey() secretSource {

@@ -59,9 +59,9 @@ type Client struct {
 
 	Refresh *Refresh `json:"refresh,omitempty" jsonschema:"When the token is refreshed. false: no background refresh; at expiry all callers wait."`
 	Breaker *Breaker `json:"breaker,omitempty" jsonschema:"The circuit breaker before the token endpoint, which clients of the same endpoint share. false: none."`
-	lent    lent     // whether the program has the secret, if none is declared
+	Store   *Store   `json:"store,omitempty" jsonschema:"Where the token survives the process. Empty or false: nowhere."`
 
-	Store *Store `json:"store,omitempty" jsonschema:"Where the token survives the process. Empty or false: nowhere."`
+	lent bool // the program has the secret, and the file none
 }
 
 // Server is an authorization server as data, and what is known of its APIs.

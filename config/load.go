@@ -65,13 +65,12 @@ type Loader struct {
 	// The one named "" is for clients that declare no store. Nil: none.
 	Stores map[string]func(name string, c Client) (bearer.Store, error)
 
-	// ClientSecret is asked for the secret of each client that declares none
-	// but may need one, when the set is opened. known says that there is one,
-	// so a client that could be public authenticates with it. get is called
-	// for each token request; a client that needs a secret which is not known
-	// calls it too, for a secret that turns up later, or an error that says
-	// where to put it. A nil get is no secret. Nil: secrets are in the file.
-	ClientSecret func(name string) (get func(context.Context) (string, error), known bool)
+	// ClientSecret returns what returns the secret of a client that declares
+	// none but can use one, nil if there is none. It is called when the set is
+	// opened, and what it returns is called for each token request. A client
+	// with required authenticates with a secret and is at fault without one;
+	// another one is public then. Nil: secrets are in the file.
+	ClientSecret func(name string, required bool) func(context.Context) (string, error)
 }
 
 // Load reads a file with the zero [Loader].

@@ -4,15 +4,21 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"example.com/bearer/grant"
 )
 
 // Login returns the grant by which a user logs in to that client in a browser,
 // with what discovery found. Pass the token that it returns to [Set.Cache]'s
-// Set. The error is about the name, the client's grant_type, or the discovery.
+// Set. The error is about the name, the discovery, an endpoint that the server
+// does not have, or the client's grant_type: it is authorization_code or
+// device_code, which differ only in how a login usually begins.
 func (s *Set) Login(ctx context.Context, name string) (grant.AuthorizationCode, error) {
-	b, server, err := s.grant(ctx, name, "authorization_code")
+	b, server, err := s.grant(ctx, name, "authorization_code", "device_code")
+	if err == nil && server.AuthURL == "" {
+		err = fmt.Errorf("config: the server of client %s has no authorization endpoint; set auth_url if it has one", name)
+	}
 	if err != nil {
 		return grant.AuthorizationCode{}, err
 	}
@@ -22,7 +28,10 @@ func (s *Set) Login(ctx context.Context, name string) (grant.AuthorizationCode, 
 // Device returns the grant by which a user logs in to that client on another
 // machine, as Login does.
 func (s *Set) Device(ctx context.Context, name string) (grant.Device, error) {
-	b, server, err := s.grant(ctx, name, "device_code")
+	b, server, err := s.grant(ctx, name, "device_code", "authorization_code")
+	if err == nil && server.DeviceAuthURL == "" {
+		err = fmt.Errorf("config: the server of client %s has no device authorization endpoint; set device_auth_url if it has one", name)
+	}
 	if err != nil {
 		return grant.Device{}, err
 	}
@@ -32,7 +41,7 @@ func (s *Set) Device(ctx context.Context, name string) (grant.Device, error) {
 // Revoke revokes a token of that client at its server; see
 // [grant.Server.Revoke].
 func (s *Set) Revoke(ctx context.Context, name, token, hint string) error {
-	b, server, err := s.grant(ctx, name, "")
+	b, server, err := s.grant(ctx, name)
 	if err != nil {
 		return err
 	}
@@ -44,7 +53,7 @@ func (s *Set) Revoke(ctx context.Context, name, token, hint string) error {
 
 // grant returns what makes the client's grants, and its server with all
 // endpoints that can be found.
-func (s *Set) grant(ctx context.Context, name, grantType string) (*builder, grant.Server, error) {
+func (s *Set) grant(ctx context.Context, name string, types ...string) (*builder, grant.Server, error) {
 	c, err := s.client(name)
 	if err != nil {
 		return nil, grant.Server{}, err
@@ -52,8 +61,8 @@ func (s *Set) grant(ctx context.Context, name, grantType string) (*builder, gran
 	if c.builder == nil {
 		return nil, grant.Server{}, errors.New("config: the tokens of client " + name + " come from a source of the program; log in there")
 	}
-	if has := c.builder.grantType(); grantType != "" && has != grantType {
-		return nil, grant.Server{}, fmt.Errorf("config: client %s has grant_type %s, not %s", name, has, grantType)
+	if has := c.builder.grantType(); types != nil && !slices.Contains(types, has) {
+		return nil, grant.Server{}, fmt.Errorf("config: client %s has grant_type %s, which needs no login", name, has)
 	}
 	server := c.builder.server()
 	if c.server != nil {

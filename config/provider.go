@@ -20,6 +20,9 @@ var builtIn = func() map[string]Server {
 	}
 }()
 
+// Providers returns the names of the providers that need no declaration.
+func Providers() []string { return sorted(builtIn) }
+
 // declareUser declares the server of a grant for users. public is the grant
 // of a client without a secret.
 func declareUser(a, public grant.AuthorizationCode, hosts []string) Server {

@@ -257,8 +257,11 @@ clients:
 // login logs a user in.
 func (w world) login(t *testing.T, set *config.Set, name string) *oauth2.Token {
 	t.Helper()
-	flow, err := set.Login(t.Context(), name)
+	declared, err := set.Declaration(name)
 	if err != nil {
+		t.Fatal(err)
+	}
+	if declared.GrantType == "device_code" {
 		device, err := set.Device(t.Context(), name)
 		if err != nil {
 			t.Fatal(err)
@@ -274,6 +277,10 @@ func (w world) login(t *testing.T, set *config.Set, name string) *oauth2.Token {
 			t.Fatal(err)
 		}
 		return token
+	}
+	flow, err := set.Login(t.Context(), name)
+	if err != nil {
+		t.Fatal(err)
 	}
 	verifier := oauth2.GenerateVerifier()
 	address, err := flow.AuthCodeURL(t.Context(), "state", verifier)
