@@ -36,7 +36,9 @@ func findFile(cmd *cobra.Command) (declaration.File, error) {
 	return file, err
 }
 
-func openFile(cmd *cobra.Command, file declaration.File) (*config.Set, error) {
+// openFile opens the clients of a file. Each of change adds to the loader what a
+// command needs beside what all of them do.
+func openFile(cmd *cobra.Command, file declaration.File, change ...func(*config.Loader)) (*config.Set, error) {
 	trusted, err := file.Trusted()
 	if err != nil {
 		return nil, err
@@ -48,6 +50,9 @@ func openFile(cmd *cobra.Command, file declaration.File) (*config.Set, error) {
 	loader := config.Loader{
 		Name: file.Path, Dir: filepath.Dir(file.Path), Confined: !trusted,
 		Stores: stores(v),
+	}
+	for _, add := range change {
+		add(&loader)
 	}
 	return loader.Parse(file.Data)
 }

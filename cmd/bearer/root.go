@@ -55,7 +55,7 @@ func newRoot() *cobra.Command {
 	addConfig(root)
 	// The help lists the commands in the order of use.
 	cobra.EnableCommandSorting = false
-	root.AddCommand(newLogin(), newToken(), newStatus(), newRevoke(), newLogout(), newDemo(), newVersion())
+	root.AddCommand(newLogin(), newToken(), newStatus(), newRevoke(), newLogout(), newProxy(), newDemo(), newVersion())
 	return root
 }
 
