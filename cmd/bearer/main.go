@@ -3,12 +3,18 @@ package main
 
 import (
 	"context"
+	"net/http"
 	"os"
 	"os/signal"
 	"syscall"
 )
 
 func main() {
+	// What the command sends at once goes to one host, mostly: with the two
+	// connections per host that net/http keeps, most requests would open one.
+	if t, ok := http.DefaultTransport.(*http.Transport); ok {
+		t.MaxIdleConnsPerHost = t.MaxIdleConns
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// The first signal restores the default behaviour: a second Ctrl-C
 	// kills the process even if cleaning up hangs.

@@ -106,7 +106,7 @@ func (f *proxyFlags) check() error {
 func (f *proxyFlags) run(cmd *cobra.Command, clients []string) error {
 	stderr := cmd.ErrOrStderr()
 	logger := slog.New(slog.NewTextHandler(stderr, nil))
-	c := proxy.Config{Clients: clients, Hosts: f.hosts, Logger: logger}
+	c := proxy.Config{Clients: clients, Hosts: f.hosts, Logger: logger, Explain: explain}
 	c.Open = func(hooks *bearer.Hooks, maxReplay int64, keep *config.Set) (*config.Set, error) {
 		file, err := findFile(cmd)
 		if err != nil {
