@@ -1,4 +1,5 @@
-// Command bearer shows and uses the package [example.com/bearer] from a shell.
+// Command bearer uses the package [example.com/bearer] from a shell, for the
+// clients that a file declares.
 package main
 
 import (
@@ -10,9 +11,9 @@ import (
 )
 
 func main() {
-	// A batch has many requests in flight to one host. With the usual limit
-	// of two idle connections, most of them would need a new one. The clients
-	// of a file use this transport or a clone of it.
+	// A batch and the proxy have many requests in flight to one host. With
+	// the usual limit of two idle connections, most of them would need a new
+	// one. The clients of a file use this transport or a clone of it.
 	if t, ok := http.DefaultTransport.(*http.Transport); ok {
 		t.MaxIdleConns, t.MaxIdleConnsPerHost = 0, maxConcurrency // 0: no limit of its own
 	}
