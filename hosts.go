@@ -1,10 +1,8 @@
 package bearer
 
 import (
-	"fmt"
 	"net/http"
 	"net/url"
-	"strings"
 
 	"example.com/bearer/internal/origin"
 )
@@ -21,7 +19,7 @@ const (
 // decide decides where a token may go (RFC 6750 section 5.3, RFC 9700 section
 // 4.11).
 func (t *Transport) decide(req *http.Request) decision {
-	if len(t.allowed) > 0 && !t.allows(req.URL) || req.Response != nil && !t.trusted(req) {
+	if len(t.allowed) > 0 && !t.allowed.Has(req.URL) || req.Response != nil && !t.trusted(req) {
 		return withhold
 	}
 	if req.URL.Scheme != "https" && !t.InsecureAllowHTTP && !origin.Loopback(req.URL.Hostname()) {
@@ -36,7 +34,7 @@ func (t *Transport) decide(req *http.Request) decision {
 // (http.Client strips the headers of such a chain for good, CVE-2024-45336).
 func (t *Transport) trusted(req *http.Request) bool {
 	if len(t.allowed) > 0 {
-		return wayOf(req, t.allows)
+		return wayOf(req, t.allowed.Has)
 	}
 	return stayed(req)
 }
@@ -64,34 +62,4 @@ func wayOf(req *http.Request, good func(*url.URL) bool) bool {
 		}
 	}
 	return true
-}
-
-// A hostPort is an element of Transport.Hosts. An empty port is any port.
-type hostPort struct{ host, port string }
-
-func parseHosts(hosts []string) ([]hostPort, error) {
-	var out []hostPort
-	for i, h := range hosts {
-		u, err := url.Parse("//" + h)
-		want := h
-		bracketed := strings.HasPrefix(h, "[")
-		if bracketed {
-			want = strings.Replace(h, "%25", "%", 1) // before a zone (RFC 6874)
-		}
-		if err != nil || u.Host != want || u.Hostname() == "" || strings.ContainsAny(h, "*,") ||
-			strings.Contains(u.Hostname(), ":") && !bracketed {
-			return nil, fmt.Errorf(`bearer: Transport.Hosts[%d] is %q: want a host or host:port, without scheme, path or wildcard; IPv6 addresses in brackets, a zone after "%%25"`, i, h)
-		}
-		out = append(out, hostPort{u.Hostname(), u.Port()})
-	}
-	return out, nil
-}
-
-func (t *Transport) allows(u *url.URL) bool {
-	for _, a := range t.allowed {
-		if strings.EqualFold(a.host, u.Hostname()) && (a.port == "" || a.port == origin.Port(u)) {
-			return true
-		}
-	}
-	return false
 }

@@ -99,9 +99,9 @@ type Transport struct {
 	init    sync.Once  // sets what follows
 	self    *Transport // differs from the receiver in a copy
 	cache   *Cache
-	allowed []hostPort // Hosts, parsed
-	carrier carrier    // Header and Scheme
-	err     error      // what is wrong with the fields
+	allowed origin.Hosts // Hosts, parsed
+	carrier carrier      // Header and Scheme
+	err     error        // what is wrong with the fields
 }
 
 func (t *Transport) start() {
@@ -118,7 +118,10 @@ func (t *Transport) start() {
 		t.cache = &Cache{Source: s, Logger: t.Logger}
 	}
 	if t.err == nil {
-		t.allowed, t.err = parseHosts(t.Hosts)
+		t.allowed, t.err = origin.ParseHosts(t.Hosts)
+		if t.err != nil {
+			t.err = fmt.Errorf("bearer: Transport.Hosts%w", t.err)
+		}
 	}
 	if t.err == nil {
 		t.carrier, t.err = newCarrier(t.Header, t.Scheme)

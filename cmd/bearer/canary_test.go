@@ -97,6 +97,7 @@ func TestNoSecretIsShown(t *testing.T) {
 		for _, args := range [][]string{
 			{"check"}, {"allow"}, {"check", "--json"}, {"check", "--live"}, {"check", "--live", "--json"}, {"status"}, {"status", "--json"},
 			{"token", "acme"}, {"revoke", "acme"}, {"logout", "acme"}, {"login", "acme"}, {"__complete", "token", ""}, {"allow", "--revoke"},
+			{"get", "acme", "/x"}, {"batch", "acme"}, {"exec", "acme", "no-such-command"}, {"helper", "goauth", "acme"},
 			{"token", "new", "--token-url", w.Endpoint(bearertest.TokenEndpoint), "--config", declaration.Name},
 		} {
 			note(args...)

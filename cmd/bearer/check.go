@@ -119,6 +119,9 @@ func (d *declared) try(ctx context.Context, clients []trial) {
 	byCache := map[*bearer.Cache][]*trial{}
 	for i := range clients {
 		cache, _ := d.Cache(clients[i].Name) // it is declared
+		// Before any is used: a client may be the chain of another one.
+		cache.RefreshBefore = -1 // see session.current
+		cache.RetryFor = -1      // tell at once what is wrong
 		byCache[cache] = append(byCache[cache], &clients[i])
 	}
 	var wg sync.WaitGroup
@@ -139,10 +142,8 @@ func (d *declared) try(ctx context.Context, clients []trial) {
 func (d *declared) tryOne(ctx context.Context, cache *bearer.Cache, t *trial) {
 	c, _ := d.Declaration(t.Name) // it is declared
 	if !usersToken(c) {
-		cache = &bearer.Cache{Source: cache.Source}
+		cache = &bearer.Cache{Source: cache.Source, RetryFor: -1}
 	}
-	cache.RefreshBefore = -1 // see session.current
-	cache.RetryFor = -1      // tell at once what is wrong
 	start := time.Now()
 	token, err := cache.Token(ctx)
 	t.Seconds = time.Since(start).Round(time.Millisecond).Seconds()

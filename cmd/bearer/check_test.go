@@ -48,6 +48,7 @@ func TestCheckTellsAllFaults(t *testing.T) {
 // fared.
 func TestCheckLive(t *testing.T) {
 	w := newWorld(t, bearertest.Config{})
+	w.setSecret(clientSecret, "chained")
 	w.loggedIn(append([]string{"acme"}, w.endpoints()...)...)
 	requests := w.Counts().TokenRequests()
 	token := w.Endpoint(bearertest.TokenEndpoint)
@@ -56,6 +57,7 @@ defaults: {token_url: "TOKEN", client_id: client}
 clients:
   acme: {auth_url: "`+w.Endpoint(bearertest.AuthorizeEndpoint)+`", grant_type: authorization_code, auth_method: client_secret_basic}
   app: {}
+  chained: {grant_type: token_exchange, chain: acme}
   never: {auth_url: "`+w.Endpoint(bearertest.AuthorizeEndpoint)+`", grant_type: authorization_code}
   shares: {use: app, hosts: [api.example.com]}
 `, "TOKEN", token))
@@ -64,13 +66,14 @@ clients:
 		`NAME +TOKEN +TOOK +EXPIRES`,
 		`acme +ok +\d\.\d{3}s +in 59m`,
 		`app +ok +\d\.\d{3}s +in 59m`,
+		`chained +ok +\d\.\d{3}s +in 59m`,
 		`never +login required +\d\.\d{3}s +-`,
 		`shares +ok +\d\.\d{3}s +in 59m`,
 	}, `\n`) + `\n$`)
 	if status != exitLogin || !want.MatchString(stdout) || !strings.HasPrefix(stderr, "bearer: never: ") || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, "run bearer login never") {
 		t.Errorf("got status %d, stderr %q and\n%swant status %d and\n%s", status, stderr, stdout, exitLogin, want)
 	}
-	w.wantTokenRequests(requests + 1) // app's; acme's is stored
+	w.wantTokenRequests(requests + 2) // app's and that of chained; acme's is stored
 
 	// What fails counts more, and does not hide the others.
 	w.setSecret("wrong", "app")
@@ -83,10 +86,10 @@ clients:
 	for _, c := range got.Clients {
 		results += c.Name + ":" + c.Result + " "
 	}
-	if status != exitFailed || results != "acme:ok app:failed never:login_required shares:failed " || !strings.Contains(stderr, "invalid_client") {
+	if status != exitFailed || results != "acme:ok app:failed chained:ok never:login_required shares:failed " || !strings.Contains(stderr, "invalid_client") {
 		t.Errorf("--json: got status %d, %q and stderr %q, want %d and which failed", status, results, stderr, exitFailed)
 	}
-	w.wantTokenRequests(requests + 2)
+	w.wantTokenRequests(requests + 4)
 }
 
 func TestSchemaIsJSON(t *testing.T) {

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/zalando/go-keyring"
+
 	"example.com/bearer/bearertest"
 	"example.com/bearer/cmd/bearer/internal/declaration"
 )
@@ -141,6 +143,30 @@ func TestWhichFileALoginWrites(t *testing.T) {
 	w.fails(exitFailed, "x.json: it is JSON, and this program cannot edit it; declare the client acme there by hand", "token", "acme", "--token-url", w.URL, "--config", "x.json")
 }
 
+// A secret from stdin is used, or it is an error to give one.
+func TestASecretFromStdinThatIsNotUsed(t *testing.T) {
+	newWorld(t, bearertest.Config{})
+	write(t, "x.yaml", "clients:\n  a: {provider: matter, client_id: x, client_secret: y}\n  b: {provider: matrica, client_id: x, auth_method: none}\n")
+	for _, args := range [][]string{{"token", "a"}, {"login", "b"}} {
+		var out, errs strings.Builder
+		status := run(t.Context(), append(args, "--config", "x.yaml", "--client-secret-file", "-"), strings.NewReader(clientSecret), &out, &errs)
+		if status != exitUsage || !strings.Contains(errs.String(), "has another secret, or needs none") {
+			t.Errorf("%q: got status %d and %q, want %d and that it is not used", args, status, errs.String(), exitUsage)
+		}
+	}
+}
+
+// A keyring that is not there is found out before the user consents.
+func TestNoConsentWithoutTheKeyring(t *testing.T) {
+	w := newWorld(t, bearertest.Config{})
+	keyring.MockInitWithError(keyring.ErrUnsupportedPlatform)
+	defer keyring.MockInit()
+	w.fails(exitFailed, "the token could not be kept: the keyring: ", append([]string{"login", "acme", "--store", "keyring", "--no-browser"}, w.endpoints()...)...)
+	if got := len(w.Requests("")); got != 0 {
+		t.Errorf("got %d requests, want none", got)
+	}
+}
+
 // Consent is asked for only once it is known that its result can be kept.
 func TestNoConsentForWhatCannotBeKept(t *testing.T) {
 	w := newWorld(t, bearertest.Config{})
@@ -193,7 +219,7 @@ func TestKnownProviders(t *testing.T) {
 func TestClientNamesAreCompleted(t *testing.T) {
 	newWorld(t, bearertest.Config{})
 	// Neither an approval nor its variable is needed to see the names.
-	write(t, declaration.Name, "clients:\n  b: {client_id: '${ABSENT}'}\n  a: {client_secret_command: [touch, ran]}\n")
+	write(t, declaration.Name, "clients:\n  b: {client_id: '${ABSENT}'}\n  a: {client_secret_command: [touch, ran]}\n  \"$(touch ran)\": {}\n  \"x\\ny\": {}\n")
 	for _, args := range [][]string{{"token"}, {"login"}, {"revoke"}, {"logout"}} {
 		_, got, _ := exec(t, append(append([]string{"__complete"}, args...), "")...)
 		if !strings.HasPrefix(got, "b\na\n:4\n") {

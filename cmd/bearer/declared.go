@@ -25,16 +25,30 @@ func addConfig(root *cobra.Command) {
 
 // openSet opens the clients that the file declares: the file that --config
 // names, else BEARER_CONFIG, ./bearer.yaml, or the one in the user's folder. It
-// makes no request.
-func openSet(cmd *cobra.Command) (*config.Set, error) {
-	if err := noSharedSecret(""); err != nil {
-		return nil, err
-	}
-	d, err := openDeclared(cmd)
+// makes no request. Each of change adds to the loader what a command needs beside
+// what all of them do.
+func openSet(cmd *cobra.Command, change ...func(*config.Loader)) (*config.Set, error) {
+	d, err := openForUse(cmd, change...)
 	if err != nil {
 		return nil, err
 	}
-	return d.Set, d.secrets.clash()
+	return d.Set, nil
+}
+
+// openForUse is openSet for commands that also need to know the file.
+func openForUse(cmd *cobra.Command, change ...func(*config.Loader)) (*declared, error) {
+	if err := noSharedSecret(""); err != nil {
+		return nil, err
+	}
+	file, err := findFile(cmd)
+	if err != nil {
+		return nil, err
+	}
+	d, err := openFile(file, nil, change...)
+	if err != nil {
+		return nil, err
+	}
+	return d, d.secrets.clash()
 }
 
 // A declared is a file that declares clients, open.
@@ -69,7 +83,7 @@ func configFlag(cmd *cobra.Command) string { return cmd.Flag("config").Value.Str
 
 // openFile opens the clients that a file declares. typed are the secrets that
 // the user has typed, by client.
-func openFile(file declaration.File, typed typedSecrets) (*declared, error) {
+func openFile(file declaration.File, typed typedSecrets, change ...func(*config.Loader)) (*declared, error) {
 	trusted, err := file.Trusted()
 	if err != nil {
 		return nil, err
@@ -82,6 +96,9 @@ func openFile(file declaration.File, typed typedSecrets) (*declared, error) {
 	loader := config.Loader{
 		Name: file.Path, Dir: filepath.Dir(file.Path), Confined: !trusted,
 		Stores: stores(v), ClientSecret: d.secrets.of,
+	}
+	for _, add := range change {
+		add(&loader)
 	}
 	d.Set, err = loader.Parse(file.Data)
 	return d, err

@@ -18,8 +18,8 @@ func newExitStatusTopic() *cobra.Command {
         breaker is open (EX_TEMPFAIL)
   130   Ctrl-C
 
-Commands that pass on what happened elsewhere may have others: see their help.
-All but those of such commands come with a line on stderr that says why.`,
+Each but 0 comes with a line on stderr that says why. bearer get --fail has 22 too,
+for a response of status 400 or more, and bearer exec has those of its command.`,
 	}
 }
 

@@ -83,17 +83,32 @@ func (s *session) canKeep(ctx context.Context) error {
 			return fmt.Errorf("%s could not be declared: %w", s.name, err)
 		}
 	}
-	err := s.chooseStore(ctx)
-	if locker, ok := s.cache.Store.(bearer.Locker); ok && err == nil {
-		var unlock func() error
-		if unlock, err = locker.Lock(ctx, s.cache.Key); err == nil { // makes the folder, and a file in it
-			err = unlock()
-		}
-	}
-	if err != nil {
+	if err := s.tryStore(ctx); err != nil {
 		return fmt.Errorf("the token could not be kept: %w", err)
 	}
 	return nil
+}
+
+// tryStore returns an error if the client's store cannot be used.
+func (s *session) tryStore(ctx context.Context) error {
+	if err := s.chooseStore(ctx); err != nil {
+		return err
+	}
+	if locker, ok := s.cache.Store.(bearer.Locker); ok {
+		unlock, err := locker.Lock(ctx, s.cache.Key) // makes the folder, and a file in it
+		if err == nil {
+			err = unlock()
+		}
+		if err != nil {
+			return err
+		}
+	}
+	// A keyring that is not there, or locked, says so.
+	_, err := s.cache.Store.Get(ctx, s.cache.Key)
+	if errors.Is(err, bearer.ErrNotFound) {
+		return nil
+	}
+	return err
 }
 
 // inBrowser gets a token by a browser on this machine.

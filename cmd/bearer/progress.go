@@ -7,8 +7,9 @@ import (
 	"github.com/schollz/progressbar/v3"
 )
 
-// watch draws how many of total are done until stop is called. It draws nothing
-// unless w is a terminal.
+// watch draws how many of total are done, at which rate, and when the rest will
+// be, until stop is called. A negative total is not known. It draws nothing unless
+// w is a terminal.
 //
 // It calls done ten times a second, so that the work itself only has to count.
 func watch(w io.Writer, label string, total int, done func() int) (stop func()) {
@@ -20,6 +21,7 @@ func watch(w io.Writer, label string, total int, done func() int) (stop func()) 
 		progressbar.OptionSetDescription(label),
 		progressbar.OptionSetWidth(30),
 		progressbar.OptionShowCount(),
+		progressbar.OptionShowIts(),
 		progressbar.OptionClearOnFinish(),
 	)
 	quit, finished := make(chan struct{}), make(chan struct{})

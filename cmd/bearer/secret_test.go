@@ -21,8 +21,9 @@ func TestTheSharedSecretVariableIsAnError(t *testing.T) {
 		append([]string{"login", "acme"}, w.endpoints()...),
 		{"token", "acme"},
 		{"revoke", "acme"},
+		{"check"},
 	} {
-		w.fails(exitUsage, "BEARER_CLIENT_SECRET is no longer read, since any server could be sent it: unset it, and set BEARER_ACME_CLIENT_SECRET", args...)
+		w.fails(exitUsage, "BEARER_CLIENT_SECRET is no longer read, since any server could be sent it: unset it, and set BEARER_", args...)
 	}
 	if got := len(w.Requests("")); got != requests {
 		t.Errorf("got %d requests, want none", got-requests)

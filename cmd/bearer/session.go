@@ -51,6 +51,9 @@ func openSession(cmd *cobra.Command, name string) (*session, error) {
 	if s.client, err = s.Declaration(name); err != nil {
 		return nil, err
 	}
+	if s.setup.typed[name] != "" && !s.secrets.uses(name) {
+		return nil, usagef("--client-secret-file -: %s has another secret, or needs none, by its declaration in %s", name, s.file.Path)
+	}
 	s.cache, err = s.Cache(name)
 	return s, err
 }

@@ -264,10 +264,10 @@ func (s *setup) authentication(c config.Client, hasSecret bool) (added bool) {
 	case s.value("auth_method") != "" || s.value("client_secret_file") != "":
 	case hasSecret && c.PublicClients != nil && *c.PublicClients:
 		s.settings = append(s.settings, declaration.Setting{Key: "public_clients", Value: false})
-	case c.AuthMethod != "":
+	case c.AuthMethod != "" || !s.login: // an application always has a secret
 	case hasSecret:
 		s.set("auth_method", "client_secret_basic")
-	case s.login:
+	default:
 		s.set("auth_method", "none")
 	}
 	return len(s.settings) > has

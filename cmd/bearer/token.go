@@ -84,7 +84,7 @@ func (s *session) token() (*bearer.Token, error) {
 		}
 	}
 	if err != nil {
-		return nil, s.why(err)
+		return nil, why(err, s.name)
 	}
 	// That it cannot be written down is only a warning: the token is valid.
 	if err := s.save(ctx); err != nil {
@@ -95,13 +95,13 @@ func (s *session) token() (*bearer.Token, error) {
 	return token, nil
 }
 
-// why completes the error of a token that could not be had.
-func (s *session) why(err error) error {
+// why completes the error of a client whose token could not be had.
+func why(err error, client string) error {
 	if failed, ok := errors.AsType[*bearer.TokenError](err); ok && !failed.Temporary() {
 		err = failed.Err // without when to try again
 	}
 	if errors.Is(err, bearer.ErrLoginRequired) {
-		return fmt.Errorf("%w: run bearer login %s", err, s.name)
+		return fmt.Errorf("%w: run bearer login %s", err, client)
 	}
 	return err
 }
@@ -114,12 +114,19 @@ func (s *session) current(ctx context.Context) (*bearer.Token, error) {
 	_ = s.chooseStore(ctx)
 	// A background refresh would make the user wait for it at the end.
 	s.cache.RefreshBefore = -1
-	token, err := s.cache.Token(ctx)
-	if err == nil && lacksTime(token) {
-		token, err = renew(ctx, s.cache, token)
-	}
+	token, err := lasting(ctx, s.cache)
 	if flushErr := flush(ctx, s.cache); flushErr != nil {
 		warn(s.cmd, "the token could not be stored", flushErr)
+	}
+	return token, err
+}
+
+// lasting returns a token that stays valid for leastLeft, if the server issues
+// such tokens.
+func lasting(ctx context.Context, cache *bearer.Cache) (*bearer.Token, error) {
+	token, err := cache.Token(ctx)
+	if err == nil && lacksTime(token) {
+		return renew(ctx, cache, token)
 	}
 	return token, err
 }

@@ -1,5 +1,5 @@
-// Package origin compares the origins of URLs (RFC 6454) and recognizes this
-// machine's own addresses.
+// Package origin compares the origins of URLs (RFC 6454), matches them with
+// lists of hosts, and recognizes this machine's own addresses.
 package origin
 
 import (

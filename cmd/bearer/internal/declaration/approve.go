@@ -59,20 +59,23 @@ func (f File) Disapprove() (was bool, err error) {
 	return err == nil, err
 }
 
-// approval returns the path of the file that says that f is approved. Links are
-// resolved, so that f has one approval by whatever path it is reached.
+// approval returns the path of the file that says that f is approved. Links to
+// its folder are resolved, so that f has one approval whatever the folder is
+// called. Were f a link itself, to a file that is approved elsewhere, relative
+// paths would start from here.
 func (f File) approval() (string, error) {
 	folder, err := home.Folder()
 	if err != nil {
 		return "", err
 	}
 	path, err := filepath.Abs(f.Path)
-	if err == nil {
-		path, err = filepath.EvalSymlinks(path)
-	}
 	if err != nil {
 		return "", err
 	}
-	sum := sha256.Sum256(append([]byte(path+"\x00"), f.Data...))
+	within, err := filepath.EvalSymlinks(filepath.Dir(path))
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(append([]byte(filepath.Join(within, filepath.Base(path))+"\x00"), f.Data...))
 	return filepath.Join(folder, "allowed", hex.EncodeToString(sum[:])), nil
 }

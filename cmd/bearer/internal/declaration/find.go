@@ -66,8 +66,10 @@ func Find(flag string) (File, error) {
 		if err == nil {
 			f.Data, err = read(f.Path)
 		}
-		if ownInfo, ownErr := os.Stat(own); f.Found && ownErr == nil && os.SameFile(info, ownInfo) {
-			f.Found = false
+		if ownInfo, ownErr := os.Stat(own); ownErr == nil && os.SameFile(info, ownInfo) {
+			// By its own path: in a link's folder, relative paths would
+			// lead to what somebody else wrote.
+			f.Found, f.Path = false, own
 		}
 		return f, err
 	}

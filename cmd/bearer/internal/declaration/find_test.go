@@ -64,8 +64,8 @@ func TestFindInTheWorkingDirectory(t *testing.T) {
 	if err := os.Symlink(filepath.Join(own, Name), Name); err != nil {
 		t.Skip(err)
 	}
-	if f, err := Find(""); err != nil || f.Found {
-		t.Errorf("a link to the user's own: got found %v and %v, want false", f.Found, err)
+	if f, err := Find(""); err != nil || f.Found || f.Path != filepath.Join(own, Name) {
+		t.Errorf("a link to the user's own: got %s, found %v, and %v; want it by its own path, not found", f.Path, f.Found, err)
 	}
 	if err := errors.Join(os.Remove(Name), os.Mkdir(Name, 0o700)); err != nil {
 		t.Fatal(err)
@@ -73,6 +73,45 @@ func TestFindInTheWorkingDirectory(t *testing.T) {
 	if _, err := Find(""); err == nil || !strings.Contains(err.Error(), "not a regular file") {
 		t.Errorf("a folder: got %v, want that it is not a file", err)
 	}
+}
+
+// An approval is for the folder from which relative paths start, by whatever name
+// it is reached, and not for a link to the file from elsewhere.
+func TestApprovalIsForAFolder(t *testing.T) {
+	folders(t)
+	here, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	put(t, Name, "x")
+	trusted := func(want bool) {
+		t.Helper()
+		f, err := Find("")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := f.Trusted(); err != nil || got != want {
+			t.Errorf("got %v and %v, want %v", got, err, want)
+		}
+	}
+	trusted(false)
+	f, err := Find("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Approve(); err != nil {
+		t.Fatal(err)
+	}
+	trusted(true)
+
+	elsewhere := t.TempDir()
+	if err := errors.Join(os.Symlink(here, filepath.Join(elsewhere, "folder")), os.Symlink(filepath.Join(here, Name), filepath.Join(elsewhere, Name))); err != nil {
+		t.Skip(err)
+	}
+	t.Chdir(filepath.Join(elsewhere, "folder"))
+	trusted(true)
+	t.Chdir(elsewhere)
+	trusted(false)
 }
 
 // Processes that update a file at once lose nothing of each other's.

@@ -1,5 +1,11 @@
 package declaration
 
+import "regexp"
+
+// valid matches the names of clients, as package config has them. A shell that
+// completes a name must not be given anything else.
+var valid = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
+
 // Names returns the names of the clients in a file's data, in its order, as far
 // as it can be read. Nothing else in the file is looked at.
 func Names(data []byte) []string {
@@ -14,7 +20,9 @@ func Names(data []byte) []string {
 	var names []string
 	clients := document.Content[0].Content[i+1]
 	for i := 0; i+1 < len(clients.Content); i += 2 {
-		names = append(names, clients.Content[i].Value)
+		if name := clients.Content[i].Value; valid.MatchString(name) {
+			names = append(names, name)
+		}
 	}
 	return names
 }
