@@ -285,6 +285,25 @@ func TestInterruption(t *testing.T) {
 	})
 }
 
+// A request whose next attempt would be after Ctrl-C has no result, and nothing
+// waits for it.
+func TestInterruptionBetweenAttempts(t *testing.T) {
+	inWorld(t, bearertest.Config{}, func(rw http.ResponseWriter, _ *http.Request) {
+		rw.WriteHeader(http.StatusServiceUnavailable)
+	}, func(w *world) {
+		ctx, cancel := context.WithTimeout(w.Context(), time.Second)
+		defer cancel()
+		j, began := w.job(w.open(false)), time.Now()
+		err := j.Run(ctx, strings.NewReader(list(1)))
+		if took := time.Since(began); !errors.Is(err, context.DeadlineExceeded) || took >= time.Second+lastMoment {
+			w.Errorf("got the error %v after %v, want that of the context before the last moment is over", err, took)
+		}
+		if got := w.written(); len(got) != 0 {
+			w.Errorf("got the result %+v, want none", got)
+		}
+	})
+}
+
 func TestRedirects(t *testing.T) {
 	inWorld(t, bearertest.Config{}, func(rw http.ResponseWriter, r *http.Request) {
 		http.Redirect(rw, r, "https://files.test/f", http.StatusFound)
@@ -305,7 +324,13 @@ func TestRedirects(t *testing.T) {
 
 // What cannot be written ends the batch, and nothing follows half a line.
 func TestAFullDiskEndsTheBatch(t *testing.T) {
-	inWorld(t, bearertest.Config{}, ok, func(w *world) {
+	uneven := func(rw http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "7") {
+			time.Sleep(time.Second) // in flight when the disk is full
+		}
+		ok(rw, r)
+	}
+	inWorld(t, bearertest.Config{}, uneven, func(w *world) {
 		full := &fullDisk{left: 1000}
 		j := w.job(NewOutput(full))
 		err := j.Run(w.Context(), strings.NewReader(list(1000)))
@@ -326,11 +351,11 @@ type fullDisk struct {
 }
 
 func (d *fullDisk) Write(p []byte) (int, error) {
-	n := min(len(p), d.left)
-	d.left -= n
-	d.Buffer.Write(p[:n])
-	if n < len(p) {
-		return n, errFull
+	if len(p) <= d.left {
+		d.left -= len(p)
+		return d.Buffer.Write(p)
 	}
-	return n, nil
+	n, _ := d.Buffer.Write(p[:d.left])
+	d.left = 1 << 20 // somebody makes room
+	return n, errFull
 }
