@@ -37,3 +37,25 @@ clients:
 		t.Errorf("got %d token requests, want none", n)
 	}
 }
+
+// If the server says where the API is, it says which hosts get the token.
+func TestSetHostsFromTheTokenAnswer(t *testing.T) {
+	w := newWorld(t, bearertest.Config{})
+	odd{answer: func(m map[string]any) map[string]any {
+		m["instance_url"] = "https://na1.salesforce.test"
+		return m
+	}}.start(t, w)
+	set := w.load(t, config.Loader{}, `
+clients:
+  a:
+    token_url: https://odd.test/token
+    client_id: client
+    client_secret: secret
+    base_url: ${token.instance_url}/services
+    allowed_domains: ["*.salesforce.test"]
+`)
+	got, err := set.Hosts(t.Context(), "a")
+	if err != nil || !slices.Equal(got, []string{"na1.salesforce.test"}) {
+		t.Errorf("got %q and the error %v, want the host of the answer", got, err)
+	}
+}

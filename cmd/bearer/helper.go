@@ -19,6 +19,9 @@ that of its base_url.
 
 They run it in any folder, so that a bearer.yaml there does not count: only the file
 that --config or BEARER_CONFIG names, or the one in your own folder.`,
+		Example: `  git config --global credential.https://git.example.com.helper '!bearer helper git forge'
+  go env -w GOAUTH='bearer helper goauth modules'
+  bearer helper kubectl --help   # for the kubeconfig`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return usagef("there is no helper for %q, only for git, goauth and kubectl", args[0])

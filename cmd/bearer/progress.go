@@ -22,6 +22,9 @@ func watch(w io.Writer, label string, total int, done func() int) (stop func()) 
 		progressbar.OptionSetWidth(30),
 		progressbar.OptionShowCount(),
 		progressbar.OptionShowIts(),
+		progressbar.OptionSetItsString("requests"),
+		// Without a total, the bar would draw by itself, also after stop.
+		progressbar.OptionSetSpinnerChangeInterval(0),
 		progressbar.OptionClearOnFinish(),
 	)
 	quit, finished := make(chan struct{}), make(chan struct{})

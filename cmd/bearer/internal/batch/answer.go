@@ -73,11 +73,14 @@ func (e diskError) Unwrap() error { return e.err }
 // save writes a body to path, whole or not at all. It returns path, or "" if the
 // body is empty.
 func save(body io.Reader, path string) (string, error) {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*.part")
+	// Always the same name: what a kill leaves is written over when the
+	// request is sent again.
+	part := filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".part")
+	f, err := os.OpenFile(part, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return "", diskError{err}
 	}
-	defer os.Remove(f.Name()) // it has another name if all went well
+	defer os.Remove(part) // it has another name if all went well
 	w := &disk{f: f}
 	n, err := io.Copy(w, body)
 	closed := f.Close()
@@ -91,7 +94,7 @@ func save(body io.Reader, path string) (string, error) {
 	case n == 0:
 		return "", nil
 	}
-	if err := os.Rename(f.Name(), path); err != nil {
+	if err := os.Rename(part, path); err != nil {
 		return "", diskError{err}
 	}
 	return path, nil

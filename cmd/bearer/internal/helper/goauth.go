@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"strings"
 )
 
@@ -19,11 +18,8 @@ func (h *Helper) Goauth(ctx context.Context, raw string, in io.Reader, out io.Wr
 	prefixes := h.Target.Prefixes()
 	rejected := false
 	if raw != "" {
-		u, err := url.Parse(raw)
-		if err != nil || u.Scheme != "https" || !h.serves(u) {
-			return nil
-		}
-		if _, err := h.Target.URL(raw); err != nil {
+		u, err := h.Target.URL(raw)
+		if err != nil || u.Scheme != "https" {
 			return nil
 		}
 		// The host may be declared without the port that this URL has.
