@@ -155,8 +155,8 @@ func (p *process) set(i *issue, patience time.Duration) {
 		p.forsaken = false
 		p.settle()
 		p.newest, p.newSince, p.newSeq, p.newAt = i, c.seq, p.tick(), time.Now()
-		if p.overlap {
-			p.newest = nil // of calls at the same time either may be the last
+		if p.overlap { // of calls at the same time either may be the last, a Delete too
+			p.newest, p.forsaken = nil, true
 		}
 	})
 }
