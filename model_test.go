@@ -36,7 +36,7 @@ import (
 // something about a change; -rapid.seed and -rapid.checks bring others.
 func TestModel(t *testing.T) {
 	setDefault(t, "rapid.seed", "1")
-	setDefault(t, "rapid.checks", "500")
+	setDefault(t, "rapid.checks", "200")
 	for _, credential := range []string{"client", "user"} {
 		for _, store := range []string{"none", "plain", "locker"} {
 			t.Run(credential+","+store, func(t *testing.T) {
