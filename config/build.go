@@ -20,6 +20,7 @@ func (l *Loader) set(k *checker) (*Set, error) {
 		loader: l, checker: k, set: &Set{clients: map[string]*client{}},
 		supplies: map[string]*supply{}, breakers: map[string]*bearer.CircuitBreaker{},
 	}
+	m.keep()
 	for _, name := range sorted(k.clients) {
 		m.client(name)
 	}
@@ -51,7 +52,7 @@ func (m *maker) client(name string) *client {
 		return c
 	}
 	d := m.checker.clients[name]
-	c := &client{declared: d.Client}
+	c := &client{declared: d.Client, own: d.own, merged: d.Client, authorities: authorities(&d.Client)}
 	if d.own.Use != "" {
 		other := m.client(d.own.Use)
 		c.cache, c.supply = other.cache, other.supply
@@ -60,11 +61,18 @@ func (m *maker) client(name string) *client {
 		c.declared.Connection, c.declared.InsecureAllowHTTP = d.own.Connection, d.own.InsecureAllowHTTP
 		c.declared.AllowedDomains = d.own.AllowedDomains
 		c.declared.TokenHeader, c.declared.TokenScheme = d.own.TokenHeader, d.own.TokenScheme
+		if d.own.Allow != nil { // else what the other one allows
+			c.declared.Allow = d.own.Allow
+		}
 	} else {
 		c.supply = m.supply(name, d)
 		c.cache = m.cache(name, d)
 	}
+	c.replay = m.loader.MaxReplayBytes
 	c.transport = m.transport(d, c)
+	if c.declared.BaseURL != "" && len(c.declared.needs()) == 0 {
+		c.fixed, _ = c.declared.base(nil) // it has been checked
+	}
 	m.set.clients[name] = c
 	return c
 }

@@ -78,7 +78,7 @@ func (k *checker) present(c *declared, key string) bool {
 
 // own lists which settings may stand beside use, and beside oauth2.
 var (
-	besideUse    = []string{"use", "base_url", "hosts", "insecure_allow_http", "connection", "allowed_domains", "token_header", "token_scheme"}
+	besideUse    = []string{"use", "base_url", "hosts", "insecure_allow_http", "connection", "allowed_domains", "token_header", "token_scheme", "allow"}
 	besideOAuth2 = append([]string{
 		"oauth2", "refresh", "breaker", "store", "default_lifetime", "tls_config", "proxy_url", "no_proxy", "proxy_connect_header", "token_request", "token_response",
 	}, besideUse[1:]...)

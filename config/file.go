@@ -12,7 +12,7 @@ type File struct {
 // for, and how its token is kept valid.
 type Client struct {
 	Provider   string            `json:"provider,omitzero" jsonschema:"The server, by its name below providers or by a built-in one: matrica, metafy or matter. Empty: the server is declared here."`
-	Use        string            `json:"use,omitzero" jsonschema:"Another client whose credential and token this one shares, for other hosts. Beside it can stand only what says where the API is and how it takes the token: base_url, hosts, allowed_domains, connection, token_header, token_scheme and insecure_allow_http."`
+	Use        string            `json:"use,omitzero" jsonschema:"Another client whose credential and token this one shares, for other hosts. Beside it can stand only what says where the API is and how it takes the token: base_url, hosts, allowed_domains, connection, token_header, token_scheme and insecure_allow_http; and allow."`
 	Source     string            `json:"source,omitzero" jsonschema:"A source of tokens that the program provides under this name, in place of a server and a grant."`
 	OAuth2     *OAuth2           `json:"oauth2,omitempty" jsonschema:"An oauth2 block of Prometheus, as it is, in place of a server and a grant."`
 	Connection map[string]string `json:"connection,omitempty" jsonschema:"What ${connection.NAME} stands for in URLs and hosts, such as the domain of a tenant."`
@@ -54,6 +54,8 @@ type Client struct {
 	ProxyURL          URL                 `json:"proxy_url,omitzero" secret:"" jsonschema:"The HTTP proxy for the authorization server and the API. Empty: HTTPS_PROXY and NO_PROXY of the environment."`
 	NoProxy           string              `json:"no_proxy,omitzero" jsonschema:"Hosts, domains and networks that proxy_url is not for, separated by commas. Empty: none."`
 	ProxyHeader       map[string][]Secret `json:"proxy_connect_header,omitempty" secret:"" jsonschema:"Headers for proxy_url with CONNECT, each a list of values."`
+
+	Allow []string `json:"allow,omitempty" jsonschema:"The only requests that bearer proxy lets through, each a path below base_url, or a method and a path: GET /v1/ is /v1/ and all below it, and {name} stands for one segment. GET allows HEAD too. Empty: all."`
 
 	Refresh *Refresh `json:"refresh,omitempty" jsonschema:"When the token is refreshed. false: no background refresh; at expiry all callers wait."`
 	Breaker *Breaker `json:"breaker,omitempty" jsonschema:"The circuit breaker before the token endpoint, which clients of the same endpoint share. false: none."`

@@ -14,7 +14,7 @@ import (
 func (c *client) authorized(base http.RoundTripper, hosts []string) *bearer.Transport {
 	return &bearer.Transport{
 		Source: c.cache, Base: base, Hosts: hosts, Header: c.declared.TokenHeader, Scheme: c.declared.TokenScheme,
-		InsecureAllowHTTP: is(c.declared.InsecureAllowHTTP, false),
+		InsecureAllowHTTP: is(c.declared.InsecureAllowHTTP, false), MaxReplayBytes: c.replay,
 	}
 }
 

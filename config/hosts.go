@@ -17,6 +17,8 @@ func (k *checker) api(c *declared) {
 	}
 	base, _ := connect(string(c.BaseURL), c.Connection)
 	k.needs(c, "base_url", base)
+	k.reach(c)
+	k.limits(c)
 	for i, domain := range c.AllowedDomains {
 		host := strings.TrimPrefix(domain, "*.")
 		if strings.ContainsAny(host, "/:?#@ *$") || !strings.Contains(host, ".") {

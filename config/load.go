@@ -48,6 +48,14 @@ type Loader struct {
 	// Nil: nothing is logged.
 	Logger *slog.Logger
 
+	// MaxReplayBytes is that of each client's [bearer.Transport].
+	MaxReplayBytes int64
+
+	// Keep is what this Loader returned before: a client that is declared as it
+	// was there keeps its Cache, and with it its token. So a program can read a
+	// file again that has changed. Nil: all clients begin anew.
+	Keep *Set
+
 	// Sources are the sources of tokens that a file may name, by source. Each
 	// is called once for each client that names it, when the set is opened. It
 	// must make no request. Nil: none.

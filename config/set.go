@@ -24,6 +24,11 @@ type client struct {
 	*supply
 	cache     *bearer.Cache
 	transport http.RoundTripper
+	fixed     *url.URL // base_url; nil without one, or if the server says where the API is
+
+	own, merged Client // as in declared, for Loader.Keep
+	authorities string // those that its files held
+	replay      int64  // Transport.MaxReplayBytes
 
 	mu      sync.Mutex // guards lacking
 	lacking string     // the access token whose answer, though new, lacked what base_url needs
@@ -90,13 +95,25 @@ func (s *Set) BaseURL(ctx context.Context, name string) (*url.URL, error) {
 	if err != nil || c.declared.BaseURL == "" {
 		return nil, err
 	}
-	var lookup func(string) string
-	if template, _ := connect(string(c.declared.BaseURL), c.declared.Connection); len(needsOf(template)) > 0 {
-		if lookup, err = c.lookup(ctx); err != nil {
-			return nil, err
-		}
+	if c.fixed != nil {
+		return new(*c.fixed), nil
 	}
-	return c.declared.base(lookup)
+	lookup, err := c.lookup(ctx)
+	if err != nil {
+		return nil, err
+	}
+	u, err := c.declared.base(lookup)
+	if err != nil {
+		return nil, err
+	}
+	hosts, err := c.declared.hosts(lookup)
+	if err == nil {
+		err = reachable(u, hosts)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("config: base_url: %w", err)
+	}
+	return u, nil
 }
 
 // Hosts returns the only hosts that get the token of that client, each "host",
