@@ -28,6 +28,7 @@ type refresh struct {
 	host     string // that rejected it
 
 	asked atomic.Bool // the Source was asked; lost reads it beside the refresh
+	slot  slot        // in Cache.Limit
 }
 
 // errReplaced says that the token was replaced, by Set or by Delete, while the
@@ -98,6 +99,21 @@ func (r *refresh) once(ctx context.Context) (*entry, error) {
 		if task = r.due(); task == nothing || task == look {
 			return r.result()
 		}
+	}
+
+	// The slot comes before the lock, which would keep other processes waiting
+	// with this one. The token may have come meanwhile.
+	if c.Limit != nil {
+		r.dog.watch("the limit on token requests", unlimited)
+		if err := r.slot.take(ctx); err != nil {
+			return nil, err
+		}
+		if task = r.due(); task == nothing {
+			return r.result()
+		}
+		r.dog.watch("the Store", c.refreshTimeout())
+		storeCtx, cancel = context.WithTimeout(ctx, c.refreshTimeout())
+		defer cancel()
 	}
 
 	// From here on no other process refreshes. However long the lock took, what
@@ -222,6 +238,7 @@ func (r *refresh) worthless(e *entry) bool {
 func (r *refresh) ask(ctx context.Context, prev *entry) (*Token, *entry, *failure) {
 	c := r.cache
 	endpoint := c.endpoint()
+	endpoint.slot = &r.slot
 	defer c.tellBreaker(ctx, endpoint)
 	ctx = sourceContext(ctx, c)
 	before := c.load().failure
