@@ -133,6 +133,27 @@ func TestLimitIsFreeMeanwhile(t *testing.T) {
 	}
 }
 
+// G19: a token that is still to be stored does not wait for a slot, since
+// storing it makes no token request.
+func TestSavingNeedsNoSlot(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		limit, store := semaphore.NewWeighted(1), new(failing)
+		store.put.Store(true)
+		c := &bearer.Cache{Source: &slowly{}, Limit: limit, Store: store, Key: "k"}
+		_, _ = c.Token(t.Context())
+		store.put.Store(false)
+		_ = limit.Acquire(t.Context(), 1)
+		for range 60 {
+			time.Sleep(time.Second)
+			_, _ = c.Token(t.Context())
+		}
+		if c.Status().Unsaved {
+			t.Error("a minute after the Store works again the token is not stored")
+		}
+		limit.Release(1)
+	})
+}
+
 // G13: a Source that breaks off, or does not return, does not keep its slot.
 func TestLimitIsGivenBack(t *testing.T) {
 	for name, harm := range map[string]func(){

@@ -73,7 +73,7 @@ func (r *refresh) run(ctx context.Context) (*entry, error) {
 
 // once is one refresh, from top to bottom.
 func (r *refresh) once(ctx context.Context) (*entry, error) {
-	if e := r.cache.load().entry; e != r.origin && e.deleted() {
+	if r.deleted() {
 		return nil, errDeleted
 	}
 
@@ -102,8 +102,8 @@ func (r *refresh) once(ctx context.Context) (*entry, error) {
 	}
 
 	// The slot comes before the lock, which would keep other processes waiting
-	// with this one. The token may have come meanwhile.
-	if c.Limit != nil {
+	// with this one. The token may have come meanwhile. To store one takes none.
+	if c.Limit != nil && task == ask {
 		r.dog.watch("the limit on token requests", unlimited)
 		if err := r.slot.take(ctx); err != nil {
 			return nil, err
@@ -134,6 +134,9 @@ func (r *refresh) once(ctx context.Context) (*entry, error) {
 	}
 	if task = r.due(); task == nothing || task == save {
 		return r.result()
+	}
+	if r.deleted() { // while it waited
+		return nil, errDeleted
 	}
 	prev := c.load().entry
 	if storeErr != nil {
@@ -166,6 +169,12 @@ func (r *refresh) once(ctx context.Context) (*entry, error) {
 	return r.commit(ctx, prev, t, saveErr)
 }
 
+// deleted reports whether Delete was called since the refresh was begun.
+func (r *refresh) deleted() bool {
+	e := r.cache.load().entry
+	return e != r.origin && e.deleted()
+}
+
 // due is what there is to do for this refresh.
 func (r *refresh) due() task {
 	s := r.cache.load()
@@ -189,7 +198,11 @@ func (r *refresh) adopt(ctx context.Context) error {
 	c := r.cache
 	return c.storage().load(ctx, func(f find) {
 		c.update(func(s *state) *state {
-			return s.found(f, instant.Now(), func(t *Token) *entry { return c.newEntry(c.dated(t)) })
+			n := s.found(f, instant.Now(), func(t *Token) *entry { return c.newEntry(c.dated(t)) })
+			if f.gone && n.entry != s.entry {
+				r.origin = n.entry // another process deleted it: that ends no refresh here
+			}
+			return n
 		})
 	})
 }
