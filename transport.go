@@ -107,8 +107,8 @@ type Transport struct {
 	// Logger of the [*Cache] in Source, if any.
 	Logger *slog.Logger
 
-	init    sync.Once  // sets what follows
-	self    *Transport // differs from the receiver in a copy
+	init    sync.Once    // sets what follows
+	self    *Transport   // differs from the receiver in a copy
 	cache   *Cache       // of Source; with CacheFor, one that only takes events
 	allowed origin.Hosts // Hosts, parsed
 	carrier carrier      // Header and Scheme
