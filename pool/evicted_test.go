@@ -195,6 +195,87 @@ func TestLoginWithoutAStoreIsKept(t *testing.T) {
 	})
 }
 
+// A login that arrives a moment after its Cache was evicted is kept too.
+func TestLoginAfterTheEvictionIsKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &pool.Pool{MaxEntries: 5, New: func(context.Context, string) (*bearer.Cache, error) { return new(bearer.Cache), nil }}
+		c := get(t, p, "k")
+		crowd(t, p)
+		if err := c.Set(t.Context(), &bearer.Token{AccessToken: "mine", RefreshToken: "r"}); err != nil {
+			t.Fatal(err)
+		}
+		c = nil
+		runtime.GC()
+		runtime.GC()
+		time.Sleep(time.Hour)
+		runtime.GC()
+		if tok, err := get(t, p, "k").Token(t.Context()); err != nil || tok.AccessToken != "mine" {
+			t.Errorf("got %v, %v; want the login", tok, err)
+		}
+		if err := p.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// A login without a Store that was kept is let go when it is deleted, and so is
+// a Cache without a login.
+func TestDeletedLoginIsLetGo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &pool.Pool{MaxEntries: 5, New: func(context.Context, string) (*bearer.Cache, error) { return new(bearer.Cache), nil }}
+		if err := get(t, p, "k").Set(t.Context(), &bearer.Token{AccessToken: "mine", RefreshToken: "r"}); err != nil {
+			t.Fatal(err)
+		}
+		crowd(t, p)
+		time.Sleep(time.Minute)
+		if !holds(p, "k") {
+			t.Fatal("the login was let go")
+		}
+		if err := p.Delete(t.Context(), "k"); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		if holds(p, "k") || p.Len() > 5 {
+			t.Errorf("a minute after Delete the Pool holds %d Caches, k: %v; want at most 5 and not k", p.Len(), holds(p, "k"))
+		}
+		if err := p.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// Close waits for refreshes also of Caches that were evicted, and of those that
+// are idle but not yet evicted: what they bring is in the Store then.
+func TestCloseWaitsForRefreshes(t *testing.T) {
+	for _, left := range []string{"evicted", "idle"} {
+		synctest.Test(t, func(t *testing.T) {
+			s := new(flakyStore)
+			p := &pool.Pool{MaxEntries: 5, New: func(_ context.Context, key string) (*bearer.Cache, error) {
+				return &bearer.Cache{Store: s, Key: key, Source: bearer.SourceFunc(func(ctx context.Context) (*bearer.Token, error) {
+					time.Sleep(500 * time.Millisecond)
+					return &bearer.Token{AccessToken: "new", Expiry: time.Now().Add(time.Hour)}, nil
+				})}, nil
+			}}
+			if left == "idle" {
+				p.IdleAfter = 10 * time.Millisecond
+			}
+			c := get(t, p, "k")
+			if left == "evicted" {
+				crowd(t, p)
+			}
+			go func() { _, _ = c.Token(context.Background()) }()
+			time.Sleep(100 * time.Millisecond)
+			if err := p.Close(t.Context()); err != nil {
+				t.Error(err)
+			}
+			if _, err := s.Get(t.Context(), "k"); err != nil {
+				t.Errorf("%s: after Close: got %v, want the token in the Store", left, err)
+			}
+			time.Sleep(time.Minute)
+		})
+	}
+}
+
 // Close saves what is not saved, and names what could not be.
 func TestClose(t *testing.T) {
 	for _, works := range []bool{true, false} {

@@ -68,8 +68,8 @@ func (k *keeper) run(ctx context.Context, p *Pool, ended chan<- struct{}) {
 	}
 }
 
-// done lets go of what need not be kept, and reports whether nothing else is to
-// be saved. A Cache that is kept from then on wakes the keeper again.
+// done lets go of what need not be kept, and reports whether there is nothing
+// else to save or to let go. A Cache that is kept from then on wakes the keeper again.
 func (k *keeper) done(p *Pool) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -83,8 +83,8 @@ func (k *keeper) done(p *Pool) bool {
 		switch s := c.Status(); {
 		case s.Unsaved || s.Refreshing:
 			k.running = true
-		case !s.OnlyCopy:
-			p.shelf.release(key, c)
+		case !s.OnlyCopy && !p.shelf.release(key, c):
+			k.running = true
 		}
 	}
 	return !k.running
@@ -135,7 +135,8 @@ func (p *Pool) save(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// Close stores the tokens that are still to be stored, as long as ctx allows.
+// Close stores the tokens that are still to be stored, and waits for the
+// refreshes that are under way, as long as ctx allows.
 // The error names those that could not be stored. Caches that were got before
 // can be used on, but the Pool returns none any longer.
 func (p *Pool) Close(ctx context.Context) error {
@@ -145,7 +146,8 @@ func (p *Pool) Close(ctx context.Context) error {
 	}
 	p.keeper.close()
 	p.entries.StopAllGoroutines()
-	for key, c := range p.entries.All() {
+	p.entries.InvalidateAll() // evicts also those that All leaves out, since they have expired
+	for key, c := range p.shelf.used() {
 		if mustKeep(c) {
 			p.shelf.keep(key, c)
 		}
