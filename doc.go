@@ -100,6 +100,11 @@
 //     the Source names them. A credential that was deleted, here or in the Store,
 //     is not brought back by a refresh that was under way.
 //
+// Many credentials:
+//
+//   - G24. With [Transport.CacheFor] a request never gets another key's token.
+//     Without a key nothing is sent, and the error is [ErrNoKey].
+//
 // # Limits
 //
 // A request is sent again only after a rejection, never after a network error or
