@@ -25,7 +25,8 @@
 //
 // # Guarantees
 //
-// The numbers are those that the tests cite.
+// The numbers are those that the tests cite; a gap is a guarantee that is not
+// given yet.
 //
 // The transport:
 //
