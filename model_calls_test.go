@@ -152,7 +152,7 @@ func (p *process) set(i *issue, patience time.Duration) {
 		p.forgive()
 		v := p.view(i)
 		v.setting, v.rejected = false, 0 // what was said of it before it was the token does not count
-		p.forsaken = p.overlap // of calls at the same time either may be the last
+		p.forsaken = p.overlap           // of calls at the same time either may be the last
 		p.settle()
 		p.newest, p.newSince, p.newSeq, p.newAt = i, c.seq, p.tick(), time.Now()
 		if p.overlap {
