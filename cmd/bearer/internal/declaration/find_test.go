@@ -161,3 +161,46 @@ func TestUpdateKeepsLinksAndWhatItCannotChange(t *testing.T) {
 		t.Errorf("got %q behind a file of mode %v (%v, %v), want it changed behind the link", text, info.Mode(), err, readErr)
 	}
 }
+
+// A link that changes while the file is read does not make what somebody else
+// wrote the user's own.
+func TestFindWhileALinkChanges(t *testing.T) {
+	own := filepath.Join(folders(t), Name)
+	put(t, own, "own")
+	put(t, "theirs", "theirs")
+	if err := os.Symlink(own, Name); err != nil {
+		t.Skip(err)
+	}
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() { // ends when stop is closed
+		defer close(stopped)
+		for i := 0; ; i++ {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			target := own
+			if i%2 == 0 {
+				target = "theirs"
+			}
+			if err := errors.Join(os.Symlink(target, "next"), os.Rename("next", Name)); err != nil {
+				t.Errorf("the link: %v", err)
+				return
+			}
+		}
+	}()
+	for range 3000 {
+		f, err := Find("")
+		if err != nil {
+			t.Errorf("Find: %v", err)
+			break
+		}
+		if string(f.Data) != "own" && !f.Found {
+			t.Error("got what another one wrote, not found but as the user's own")
+			break
+		}
+	}
+	close(stop)
+	<-stopped
+}

@@ -37,7 +37,7 @@ func Update(ctx context.Context, path string, change func(File) ([]byte, error))
 
 // Read reads the file at path.
 func Read(path string) (File, error) {
-	data, err := read(path)
+	data, _, err := read(path)
 	return File{Path: path, Data: data}, err
 }
 
