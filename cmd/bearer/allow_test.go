@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"strings"
@@ -115,6 +116,16 @@ func TestAnUnapprovedFileGetsNoSecretOfTheEnvironment(t *testing.T) {
 	w.fails(exitFailed, "bearer.yaml is not approved, so it does not decide where the secret in BEARER_ACME_CLIENT_SECRET goes: read it, then type bearer allow", "token", "acme")
 	w.ok("allow")
 	w.ok("token", "acme")
+
+	// Nor one that the user types.
+	w.setSecret("", "acme")
+	write(t, declaration.Name, "clients: {acme: {token_url: '"+w.Endpoint(bearertest.TokenEndpoint)+"?', client_id: client}}")
+	var out, errs bytes.Buffer
+	status := run(t.Context(), []string{"token", "acme", "--client-secret-file", "-"}, strings.NewReader(clientSecret), &out, &errs)
+	if want := "bearer.yaml is not approved, so it does not decide where the client's secret goes"; status != exitFailed || out.Len() > 0 || !strings.Contains(errs.String(), want) {
+		t.Errorf("got status %d, %q and %q, want %q", status, out.String(), errs.String(), want)
+	}
+	w.setSecret(clientSecret, "acme")
 
 	// Nor is the user asked for a consent that is of no use.
 	write(t, declaration.Name, "clients: {acme: {issuer: '"+w.URL+"', client_id: client, grant_type: authorization_code}}")
