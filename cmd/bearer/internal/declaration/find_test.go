@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -203,4 +204,25 @@ func TestFindWhileALinkChanges(t *testing.T) {
 	}
 	close(stop)
 	<-stopped
+}
+
+// The file keeps its mode, and a link to a file that is not there yet makes that
+// file.
+func TestUpdateKeepsTheMode(t *testing.T) {
+	folders(t)
+	put(t, "there.yaml", "clients: {}\n")
+	if err := errors.Join(os.Chmod("there.yaml", 0o640), os.MkdirAll("dotfiles", 0o700), os.Symlink("dotfiles/later.yaml", "link.yaml")); err != nil {
+		t.Skip(err)
+	}
+	for path, want := range map[string]os.FileMode{"there.yaml": 0o640, "link.yaml": 0o600} {
+		if err := Update(t.Context(), path, func(File) ([]byte, error) { return []byte("changed"), nil }); err != nil {
+			t.Fatal(err)
+		}
+		if info, err := os.Stat(path); err != nil || runtime.GOOS != "windows" && info.Mode() != want {
+			t.Errorf("%s: got the mode %v and %v, want %v", path, info.Mode(), err, want)
+		}
+	}
+	if info, err := os.Lstat("link.yaml"); err != nil || info.Mode()&os.ModeSymlink == 0 {
+		t.Errorf("got %v and %v, want a link still", info, err)
+	}
 }

@@ -67,6 +67,9 @@ func write(path string, data []byte) error {
 	}
 	defer os.Remove(f.Name()) // does nothing after the rename
 	_, err = f.Write(data)
+	if info, statErr := os.Stat(path); err == nil && statErr == nil {
+		err = f.Chmod(info.Mode().Perm()) // others may read it, if they could
+	}
 	if err == nil {
 		err = f.Sync()
 	}
@@ -94,6 +97,12 @@ func temporary(path string) (*os.File, error) {
 func target(path string) string {
 	if found, err := filepath.EvalSymlinks(path); err == nil {
 		return found
+	}
+	if to, err := os.Readlink(path); err == nil { // there is no file yet
+		if filepath.IsAbs(to) {
+			return to
+		}
+		return filepath.Join(filepath.Dir(path), to)
 	}
 	return path
 }
