@@ -159,6 +159,7 @@ func TestAllowSaysWhatIsWrong(t *testing.T) {
 	w := newWorld(t, bearertest.Config{})
 	w.fails(exitFailed, "no such file", "allow")
 	w.fails(exitUsage, "one file", "allow", "a", "b")
+	w.fails(exitUsage, "--config is empty", "check", "--config", "")
 	write(t, declaration.Name, "clients: {}")
 	if got := w.ok("allow", "--revoke"); !strings.Contains(got, "was not approved") {
 		t.Errorf("got %q, want that it was not approved", got)
