@@ -40,6 +40,9 @@ func (d *decoder) scalar(n *yaml.Node, v reflect.Value, path string, f field) {
 		switch {
 		case err != nil:
 			meant := meantDuration(n.Value)
+			if _, err := time.ParseDuration(meant); err != nil {
+				meant = "one such as 5m" // it is too long, in any spelling
+			}
 			d.add(at, path, quoted(n.Value)+" is not a duration; write "+meant, "this is not a duration; write one such as 5m")
 		case duration < 0:
 			quote("is negative", "; write false to turn it off")
