@@ -27,8 +27,11 @@ func (d *decoder) scalar(n *yaml.Node, v reflect.Value, path string, f field) {
 	inHost := t.Kind() == reflect.String && (strings.Contains(path, "hosts[") || strings.Contains(path, "allowed_domains["))
 	before := len(d.findings)
 	raw := d.expand(n, path, t == urlType || inHost)
-	if len(d.findings) > before {
-		return // a variable has no value
+	if len(d.findings) > before { // a variable has no value
+		if strings.HasSuffix(path, ".client_secret") {
+			v.SetString(n.Value) // the client has a secret, on which other keys depend
+		}
+		return
 	}
 	switch {
 	case t == durationType:
