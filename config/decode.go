@@ -169,7 +169,7 @@ func (d *decoder) dictionary(n *yaml.Node, v reflect.Value, path string, f field
 func (d *decoder) list(n *yaml.Node, v reflect.Value, path string, f field, depth int) {
 	if n.Kind != yaml.SequenceNode {
 		text, plain := "this is not a list; write it as [one, another]", ""
-		if n.Kind == yaml.ScalarNode && !f.secret {
+		if n.Kind == yaml.ScalarNode && n.Tag != "!!bool" && !f.secret {
 			text, plain = fmt.Sprintf("%s is not a list; write [%s]", quoted(n.Value), strings.Join(strings.FieldsFunc(printable(n.Value), func(r rune) bool {
 				return r == ',' || unicode.IsSpace(r)
 			}), ", ")), text

@@ -142,5 +142,5 @@ func (s *Set) client(name string) (*client, error) {
 	if meant := nearest(name, s.Names()); meant != "" {
 		return nil, fmt.Errorf("%s; did you mean %s?", text, meant)
 	}
-	return nil, fmt.Errorf("%s; there are %s", text, strings.Join(s.Names(), ", "))
+	return nil, fmt.Errorf("%s; declared: %s", text, strings.Join(s.Names(), ", "))
 }

@@ -761,7 +761,7 @@ func TestUnknownName(t *testing.T) {
 	if _, err := set.Client("report"); err == nil || err.Error() != `config: there is no client "report"; did you mean reports?` {
 		t.Errorf("got %v, want the nearest name", err)
 	}
-	if _, err := set.Cache("zzz"); err == nil || err.Error() != `config: there is no client "zzz"; there are reports` {
+	if _, err := set.Cache("zzz"); err == nil || err.Error() != `config: there is no client "zzz"; declared: reports` {
 		t.Errorf("got %v, want the names", err)
 	}
 }

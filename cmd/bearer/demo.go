@@ -29,7 +29,7 @@ func newDemo() *cobra.Command {
 	var f demoFlags
 	cmd := &cobra.Command{
 		Use:   "demo",
-		Short: "Run one batch through golang.org/x/oauth2 and through bearer, while tokens expire, are revoked and the token endpoint fails",
+		Short: "Show what bearer does in a batch that meets failures, beside golang.org/x/oauth2",
 		Long: `Start an authorization server, an API and a foreign origin on loopback, and run
 one batch of authorized requests through golang.org/x/oauth2 and then through
 bearer. The same happens to both at the same points of the batch: tokens expire
