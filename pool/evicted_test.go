@@ -148,7 +148,7 @@ func TestUnsavedIsKeptAndSaved(t *testing.T) {
 			var made atomic.Int32
 			p := &pool.Pool{MaxEntries: 5, New: func(_ context.Context, key string) (*bearer.Cache, error) {
 				if key != "k" {
-					return ofTokens(nil, key)
+					return ofTokens(t.Context(), key)
 				}
 				made.Add(1)
 				return &bearer.Cache{Store: s, Key: key, Source: tokens(key, time.Hour)}, nil
