@@ -104,14 +104,19 @@ func (d *decoder) object(n *yaml.Node, v reflect.Value, path string, depth int) 
 	defer keep()
 	fields := fieldsOf(v.Type())
 	groups := map[string]string{}
+	hidden := false // the previous value was secret
 	for _, p := range d.pairs(n, path, depth) {
 		keyAt := place{p.key.Line, p.key.Column}
+		if hidden && n.Style&yaml.FlowStyle != 0 {
+			d.secret[p.key.Line] = true // where a secret of several lines ends
+		}
 		i := slices.IndexFunc(fields, func(f field) bool { return f.name == p.key.Value })
 		if i < 0 {
 			d.unknown(p, path, fields)
 			continue
 		}
 		f := fields[i]
+		hidden = f.secret
 		inner := join(path, f.name)
 		d.keys[inner] = keyAt
 		if f.secret {

@@ -122,6 +122,8 @@ var phrases = []struct{ theirs, ours string }{
 	{"mapping keys are not allowed", `a "?" is not expected here; quote the value`},
 	{"block sequence entries are not allowed", `a "-" is not expected here; check the indentation, or quote the value`},
 	{"cannot start any token", "a value cannot begin with this character; quote the value, and indent with spaces"},
+	{"incompatible YAML", "a line that begins with % is not allowed here; remove it"},
+	{"directive", "a line that begins with % is not allowed here; remove it"},
 	{"tab", "a tab cannot indent; use spaces"},
 	{"could not find expected ':'", `a ":" is missing after the key, or a line is not indented enough`},
 	{"did not find expected key", "a key is expected here; check the indentation, and quotes within quotes"},

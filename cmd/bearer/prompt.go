@@ -56,7 +56,11 @@ func prompt(cmd *cobra.Command, question string) (grant.Secret, error) {
 
 // readSecret reads a secret from a pipe.
 func readSecret(r io.Reader) (grant.Secret, error) {
-	data, err := io.ReadAll(io.LimitReader(r, 64<<10))
+	const most = 64 << 10
+	data, err := io.ReadAll(io.LimitReader(r, most+1))
+	if err == nil && len(data) > most {
+		err = errors.New("the client secret has more than 64 KiB") // and half of it would be refused
+	}
 	if err != nil {
 		return "", err
 	}

@@ -240,5 +240,9 @@ func TestSecretFromAFileAndFromStdin(t *testing.T) {
 	if got := run(t.Context(), args, strings.NewReader(clientSecret+"\n"), &out, &errs); got != exitOK {
 		t.Errorf("secret from stdin: got status %d and %q, want 0", got, errs.String())
 	}
+	errs.Reset()
+	if got := run(t.Context(), args, strings.NewReader(strings.Repeat("x", 64<<10+1)), io.Discard, &errs); got != exitFailed || !strings.Contains(errs.String(), "more than 64 KiB") {
+		t.Errorf("a secret that is too long: got status %d and %q, want that it is", got, errs.String())
+	}
 	w.fails(exitFailed, "client secret is empty", "token", "nothing", "--token-url", url, "--client-secret-file", "-")
 }
