@@ -9,11 +9,16 @@ import (
 )
 
 // newBrowser starts a browser that knows nobody yet: the contexts of chromedp's
-// actions come from it. It ends with the test.
-func newBrowser(t *testing.T) context.Context {
+// actions come from it. It ends with the test. Each of names leads to this
+// machine.
+func newBrowser(t *testing.T, names ...string) context.Context {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	t.Cleanup(cancel)
+	rules := ""
+	for _, name := range names {
+		rules += "MAP " + name + " 127.0.0.1, "
+	}
 	ctx, cancel = chromedp.NewExecAllocator(ctx,
 		chromedp.Headless,
 		chromedp.NoFirstRun,
@@ -24,7 +29,7 @@ func newBrowser(t *testing.T) context.Context {
 		chromedp.Flag("disable-component-update", true),
 		chromedp.Flag("disable-sync", true),
 		// The server's pages name a font elsewhere. Nothing here leaves this machine.
-		chromedp.Flag("host-resolver-rules", "MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"),
+		chromedp.Flag("host-resolver-rules", rules+"MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"),
 	)
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewContext(ctx)

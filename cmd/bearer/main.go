@@ -10,7 +10,7 @@ import (
 )
 
 func main() {
-	// A batch has many requests in flight to one host. With the usual limit
+	// A batch or a proxy has many requests in flight to one host. With the usual limit
 	// of two idle connections, most of them would need a new one. The clients
 	// of a file use this transport or a clone of it.
 	if t, ok := http.DefaultTransport.(*http.Transport); ok {

@@ -106,15 +106,11 @@ func (f *proxyFlags) check() error {
 func (f *proxyFlags) run(cmd *cobra.Command, clients []string) error {
 	stderr := cmd.ErrOrStderr()
 	logger := slog.New(slog.NewTextHandler(stderr, nil))
-	c := proxy.Config{Clients: clients, Hosts: f.hosts, Logger: logger}
+	c := proxy.Config{Clients: clients, Hosts: f.hosts, Logger: logger, Explain: explain}
 	c.Open = func(hooks *bearer.Hooks, maxReplay int64, keep *config.Set) (*config.Set, error) {
-		d, err := openSet(cmd, func(l *config.Loader) {
+		return openSet(cmd, func(l *config.Loader) {
 			l.Hooks, l.MaxReplayBytes, l.Keep, l.Logger = hooks, maxReplay, keep, logger
 		})
-		if err != nil {
-			return nil, err
-		}
-		return d.Set, nil
 	}
 	var err error
 	if f.tlsCert != "" {

@@ -90,7 +90,7 @@ func TestFailures(t *testing.T) {
 		{context.DeadlineExceeded, 504, "deadline"},
 		{&net.OpError{Op: "dial", Err: errors.New("refused")}, 502, "refused"},
 	} {
-		p := failed("x", test.err)
+		p := (&Proxy{Config: Config{Explain: error.Error}}).failed("x", test.err)
 		if p.status != test.status || !strings.Contains(p.detail, test.want) {
 			t.Errorf("%v: got %d and %q, want %d and %q", test.err, p.status, p.detail, test.status, test.want)
 		}

@@ -96,7 +96,7 @@ func (x *exchange) fail(w http.ResponseWriter, r *http.Request, err error) {
 		x.count("canceled")
 		panic(http.ErrAbortHandler) // an answer that was not begun would be 200
 	}
-	problem := failed(x.route.name, err)
+	problem := x.proxy.failed(x.route.name, err)
 	x.answered(problem.status)
 	x.route.stats.failures.Add(1)
 	problem.write(w)

@@ -78,7 +78,7 @@ func (p *Proxy) view() view {
 		c.PerMinute, half, most = s.latency.recent(now)
 		c.Half, c.Most = short(half), short(most)
 		if status.LastError != nil {
-			c.Error = status.LastError.Error()
+			c.Error = p.Explain(status.LastError)
 		}
 		v.Clients = append(v.Clients, c)
 	}
@@ -107,7 +107,7 @@ func short(d time.Duration) string {
 
 // Left says when the token expires, for browsers without scripts.
 func (c clientView) Left() string {
-	if c.Expiry == 0 {
+	if c.Expiry == 0 || c.State != valid {
 		return "–"
 	}
 	return time.UnixMilli(c.Expiry).UTC().Format("2006-01-02 15:04:05 UTC")

@@ -28,11 +28,9 @@ function countDown(row, client) {
 	const now = Date.now() + ahead;
 	const field = (name) => row.querySelector(`[data-field=${name}]`);
 	let left = "–", next = "";
-	if (client.expiry > 0) {
-		left = client.expiry > now ? "in " + span(client.expiry - now) : "expired";
-	} else if (client.state === "valid") {
-		left = "not known";
-	}
+	if (client.expiry > 0 && client.expiry <= now) left = "expired";
+	else if (client.state === "valid") left = client.expiry > 0 ? "in " + span(client.expiry - now) : "not known";
+	else if (client.expiry > 0) left = "rejected by the API";
 	if (client.nextRefresh > now) next = "refresh due in " + span(client.nextRefresh - now);
 	else if (client.nextRefresh > 0) next = "refresh with the next request";
 	set(field("left"), left);
@@ -59,9 +57,9 @@ function show() {
 		field("refreshFailures").classList.toggle("failures", client.refreshFailures > 0);
 		set(field("failures"), `${client.failures} failed, ${client.inFlight} in flight`);
 		field("failures").classList.toggle("failures", client.failures > 0);
-		set(field("most"), `95 % within ${client.most}, ${client.perMinute} a minute`);
+		set(field("most"), `95 % within ${client.most}, ${client.perMinute} answers`);
 		set(row.querySelector(".base"), client.base);
-		row.querySelector(".error").hidden = client.error === "";
+		field("error").hidden = client.error === "";
 		countDown(row, client);
 	});
 }

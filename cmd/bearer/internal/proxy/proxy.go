@@ -45,6 +45,10 @@ type Config struct {
 	// Certificate is that of the listener. Nil: plaintext.
 	Certificate *Certificate
 
+	// Explain puts an error into the terms of the program's user. Nil: its own
+	// text.
+	Explain func(error) string
+
 	// Logger must not be nil.
 	Logger *slog.Logger
 }
@@ -72,6 +76,9 @@ type Proxy struct {
 // makes no request.
 func New(c Config) (*Proxy, error) {
 	p := &Proxy{Config: c, stats: map[string]*stats{}, closing: make(chan struct{})}
+	if p.Explain == nil {
+		p.Explain = error.Error
+	}
 	p.guard = newGuard(c.Hosts, c.Certificate)
 	p.errors = slog.NewLogLogger(c.Logger.Handler(), slog.LevelWarn)
 	p.metrics = newMetrics(p)
