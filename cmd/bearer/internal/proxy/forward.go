@@ -16,10 +16,6 @@ import (
 // burden in memory with hundreds of them at once.
 const maxReplay = 1 << 20
 
-// flushAfter is how long a part of an answer waits for more of it. Answers
-// without a length, and server-sent events, do not wait.
-const flushAfter = 100 * time.Millisecond
-
 // forward sends a request to the API of a client, and its answer back.
 func (p *Proxy) forward(w http.ResponseWriter, r *http.Request, to *route, rest *url.URL, caller string) {
 	x := &exchange{proxy: p, route: to, rest: rest, caller: caller, began: time.Now()}
@@ -35,7 +31,7 @@ func (p *Proxy) forward(w http.ResponseWriter, r *http.Request, to *route, rest 
 	}
 	(&httputil.ReverseProxy{
 		Rewrite: x.rewrite, Transport: to.transport, ModifyResponse: x.modify, ErrorHandler: x.fail,
-		FlushInterval: flushAfter, BufferPool: &p.buffers, ErrorLog: p.errors,
+		BufferPool: &p.buffers, ErrorLog: p.errors,
 	}).ServeHTTP(w, r)
 }
 
