@@ -47,8 +47,9 @@ type exchange struct {
 	began  time.Time
 }
 
-// ownHeaders are a caller's headers that are not forwarded: the first would
-// stand in the place of the client's token.
+// ownHeaders are a caller's headers that are not forwarded. So is the header of
+// the client's token, if it is another one: the caller's own would take its
+// place.
 var ownHeaders = []string{"Authorization", header}
 
 func (x *exchange) rewrite(r *httputil.ProxyRequest) {
@@ -63,7 +64,7 @@ func (x *exchange) rewrite(r *httputil.ProxyRequest) {
 		delete(out.Header, "Upgrade")
 		delete(out.Header, "Connection")
 	}
-	forwardTrailers(r.In, out)
+	forwardTrailers(r.In, out, x.route.secrets)
 	path := *x.rest
 	out.URL.Path, out.URL.RawPath = path.Path, path.RawPath
 	out.URL.RawQuery = r.In.URL.RawQuery // nothing here depends on how it is parsed

@@ -65,6 +65,9 @@ func (p *Proxy) newTable(set *config.Set, before *table) (*table, error) {
 		if r.cache, err = set.Cache(name); err != nil {
 			return nil, err
 		}
+		if declared.TokenHeader != "" {
+			r.secrets = append([]string{http.CanonicalHeaderKey(declared.TokenHeader)}, ownHeaders...)
+		}
 		r.limits = newLimits(declared.Allow)
 		if old := before.byName[name]; old != nil && old.cache == r.cache {
 			r.tried.Store(old.tried.Load())
