@@ -157,3 +157,19 @@ func TestMakeToken(t *testing.T) {
 		t.Errorf("got %v, want that others can read it", err)
 	}
 }
+
+// A client whose token goes in another header gets nothing of the caller's there
+// either, and no Authorization.
+func TestTokenHeader(t *testing.T) {
+	w := newWorld(t, bearertest.Config{}, strings.Replace(oneClient, "base_url", "token_header: x-api-token, base_url", 1), nil)
+	w.send("GET", "/", "", "X-Api-Token", "mine")
+	rejected := w.Requests(bearertest.APIEndpoint) // by Protect, which knows Authorization alone
+	if len(rejected) == 0 {
+		t.Fatal("the API got no request, want one")
+	}
+	for _, r := range rejected {
+		if got := r.Header.Get("X-Api-Token"); !strings.HasPrefix(got, "at-") || r.Authorization() != "" {
+			t.Errorf("the API got the token %q and the Authorization %q, want the client's token alone", got, r.Authorization())
+		}
+	}
+}

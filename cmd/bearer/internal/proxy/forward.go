@@ -21,9 +21,11 @@ func (p *Proxy) forward(w http.ResponseWriter, r *http.Request, to *route, rest 
 	x := &exchange{proxy: p, route: to, rest: rest, caller: caller, began: time.Now()}
 	to.stats.inFlight.Add(1)
 	defer to.stats.inFlight.Add(-1) // even if httputil panics, which ends an answer early
-	// A stream in both directions is answered before it has been read. HTTP/2
-	// does so anyway, and has no need of this.
-	_ = http.NewResponseController(w).EnableFullDuplex()
+	if r.ContentLength != 0 {
+		// A stream in both directions is answered before it has been read.
+		// HTTP/2 does so anyway, and has no need of this.
+		_ = http.NewResponseController(w).EnableFullDuplex()
+	}
 	var err error
 	if x.base, err = to.base(r.Context()); err != nil {
 		x.fail(w, r, err)
@@ -45,8 +47,9 @@ type exchange struct {
 	began  time.Time
 }
 
-// ownHeaders are a caller's headers that are not forwarded: the first would
-// stand in the place of the client's token.
+// ownHeaders are a caller's headers that are not forwarded. So is the header of
+// the client's token, if it is another one: the caller's own would take its
+// place.
 var ownHeaders = []string{"Authorization", header}
 
 func (x *exchange) rewrite(r *httputil.ProxyRequest) {
@@ -55,13 +58,13 @@ func (x *exchange) rewrite(r *httputil.ProxyRequest) {
 		delete(out.Header, name)
 	}
 	withoutOwnCookie(out.Header)
-	if !strings.EqualFold(out.Header.Get("Upgrade"), "websocket") {
+	if protocol := out.Header["Upgrade"]; len(protocol) > 0 && !strings.EqualFold(protocol[0], "websocket") {
 		// A connection that speaks another protocol, such as h2c, would carry
 		// requests that pass none of our checks.
 		delete(out.Header, "Upgrade")
 		delete(out.Header, "Connection")
 	}
-	forwardTrailers(r.In, out)
+	forwardTrailers(r.In, out, x.route.secrets)
 	path := *x.rest
 	out.URL.Path, out.URL.RawPath = path.Path, path.RawPath
 	out.URL.RawQuery = r.In.URL.RawQuery // nothing here depends on how it is parsed
@@ -102,7 +105,7 @@ func (x *exchange) fail(w http.ResponseWriter, r *http.Request, err error) {
 func (x *exchange) answered(status int) {
 	took := time.Since(x.began)
 	x.route.stats.latency.add(x.began, took)
-	x.proxy.metrics.latency.WithLabelValues(x.route.name).Observe(took.Seconds())
+	x.route.seconds.Observe(took.Seconds())
 	x.count(strconv.Itoa(status))
 }
 

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync/atomic"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"example.com/bearer"
 	"example.com/bearer/config"
 )
@@ -32,7 +34,8 @@ type route struct {
 	limits    limits
 	secrets   []string // headers of a caller that are not forwarded
 	stats     *stats
-	tried     atomic.Bool // a token has been asked for, with whatever outcome
+	seconds   prometheus.Observer // of metrics.latency
+	tried     atomic.Bool         // a token has been asked for, with whatever outcome
 }
 
 // newTable makes the table of a set, which replaces the one before. It is called
@@ -55,12 +58,15 @@ func (p *Proxy) newTable(set *config.Set, before *table) (*table, error) {
 			p.Logger.Warn("client is not served, for it has no base_url", "client", name)
 			continue
 		}
-		r := &route{name: name, prefix: "/" + name, shown: declared.BaseURL.String(), set: set, secrets: ownHeaders, stats: p.statsOf(name)}
+		r := &route{name: name, prefix: "/" + name, shown: declared.BaseURL.String(), set: set, secrets: ownHeaders, stats: p.statsOf(name), seconds: p.metrics.latency.WithLabelValues(name)}
 		if r.transport, err = set.Transport(name); err != nil {
 			return nil, err
 		}
 		if r.cache, err = set.Cache(name); err != nil {
 			return nil, err
+		}
+		if declared.TokenHeader != "" {
+			r.secrets = append([]string{http.CanonicalHeaderKey(declared.TokenHeader)}, ownHeaders...)
 		}
 		r.limits = newLimits(declared.Allow)
 		if old := before.byName[name]; old != nil && old.cache == r.cache {

@@ -6,15 +6,15 @@ import (
 	"slices"
 )
 
-// forwardTrailers makes out send the trailers that in announces. Their values
-// are known when in's body has been read to its end; httputil copies the
-// trailers before that.
-func forwardTrailers(in, out *http.Request) {
+// forwardTrailers makes out send the trailers that in announces, except for
+// secrets. Their values are known when in's body has been read to its end;
+// httputil copies the trailers before that.
+func forwardTrailers(in, out *http.Request, secrets []string) {
 	if len(in.Trailer) == 0 || out.Body == nil {
 		return
 	}
 	for name := range out.Trailer {
-		if slices.Contains(ownHeaders, name) {
+		if slices.Contains(secrets, name) {
 			delete(out.Trailer, name)
 		}
 	}
