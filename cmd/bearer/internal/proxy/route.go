@@ -91,8 +91,8 @@ func (t *table) find(r *http.Request) (*route, *url.URL, *problem) {
 	if r.Method == http.MethodConnect || r.Method == http.MethodTrace || r.Method == "TRACK" {
 		return nil, nil, badMethod(r.Method) // TRACE would be answered with our token
 	}
-	if !plain(r.URL.Path) {
-		return nil, nil, badPath()
+	if r.URL.Opaque != "" || !plain(r.URL.Path) {
+		return nil, nil, badPath() // GET x:http://... has no path, and would be sent as it is
 	}
 	found, rest := t.routes[0], &url.URL{Path: r.URL.Path, RawPath: r.URL.RawPath, RawQuery: r.URL.RawQuery}
 	if found.prefix != "" {
