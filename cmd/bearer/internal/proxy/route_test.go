@@ -57,7 +57,7 @@ func TestAmbiguousPaths(t *testing.T) {
 	for _, path := range []string{
 		"/../admin", "/a/..", "/a/./b", "/.", "/%2e%2e/admin", "/.%2E/admin", "/a/%2e", "/..%2fadmin", "/a%2f..%2f..%2fadmin",
 		"/%252e%252e/admin", "/%25252e%25252e/admin", "/..%5cadmin", "/a%5c..%5c..%5cadmin", "/..;/admin", "/..;x=1/admin", "/%2e%2e%3b/admin",
-		"/a%00b", "/a%0d%0ab", "/.%20./%2e%2e%20/x",
+		"/a%00b", "/a%0d%0ab", "/.%20./%2e%2e%20/x", "/%25zz/%252e%252e/x",
 	} {
 		w.wants(w.send("GET", path, ""), 400, `"/problems/path`[1:])
 	}
