@@ -169,3 +169,18 @@ func TestRedirects(t *testing.T) {
 		}
 	})
 }
+
+// A line that is not UTF-8 would be sent with other bytes than it has.
+func TestLinesThatAreNotUTF8(t *testing.T) {
+	inWorld(t, bearertest.Config{}, ok, func(w *world) {
+		got := w.run("{\"url\": \"/a\", \"body\": \"\xe9\"}\n{\"url\":\"/b\",\"id\":\"\xff\"}\n/c\xe9\n", nil)
+		for i, want := range []string{"UTF-8", "UTF-8", ""} {
+			if got[i].Error != want && !strings.Contains(got[i].Error, want) || want == "" && got[i].Error != "" {
+				t.Errorf("line %d: got the error %q, want %q", i+1, got[i].Error, want)
+			}
+		}
+		if w.requests() != 1 {
+			t.Errorf("the API got %v, want the last line alone", w.sent)
+		}
+	})
+}
