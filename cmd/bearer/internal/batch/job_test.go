@@ -3,6 +3,7 @@ package batch
 import (
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -98,6 +99,21 @@ func TestTheAPIIsAskedAgainWhenItSays(t *testing.T) {
 		got := w.run(`{"url": "busy", "method": "POST"}`, nil)
 		if took := time.Since(began); len(got) != 1 || got[0].Status != 200 || got[0].Attempts != 4 || took < 3*time.Minute || took > 4*time.Minute {
 			w.Errorf("got %+v after %v, want 200 at the fourth attempt, after 3 minutes", got, took)
+		}
+	})
+	var first time.Time // one worker: no race
+	spent := func(rw http.ResponseWriter, r *http.Request) {
+		if first.IsZero() {
+			first = time.Now()
+		}
+		if left := time.Hour - time.Since(first); left > 0 {
+			rw.Header().Set("Retry-After", strconv.Itoa(int(left/time.Second)))
+			rw.WriteHeader(http.StatusTooManyRequests)
+		}
+	}
+	inWorld(t, bearertest.Config{}, spent, func(w *world) {
+		if got := w.run("/a", func(j *Job) { j.Retries = 1 }); got[0].Status != 200 {
+			w.Errorf("got %+v, want 200 once the hour's quota is new", got[0])
 		}
 	})
 	always := func(rw http.ResponseWriter, r *http.Request) {
