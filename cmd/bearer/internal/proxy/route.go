@@ -108,6 +108,9 @@ func (t *table) find(r *http.Request) (*route, *url.URL, *problem) {
 	if !found.limits.allow(r.Method, rest) {
 		return nil, nil, notAllowed(found.name, r.Method)
 	}
+	if name := found.limits.overridden(r.Header); name != "" {
+		return nil, nil, notAllowed(found.name, "the header "+name)
+	}
 	return found, rest, nil
 }
 

@@ -107,6 +107,19 @@ func TestLimits(t *testing.T) {
 	}
 }
 
+// allow is about what the API does: a header by which it may do something else
+// is refused. Without allow it is the caller's own affair.
+func TestLimitsAndOverrides(t *testing.T) {
+	w := newWorld(t, bearertest.Config{}, twoClients, nil)
+	for _, name := range []string{"X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override", "X-Original-URL", "X-Rewrite-URL"} {
+		w.wants(w.send("POST", "/files/groups/7/members", "", name, "DELETE"), 403, "does not allow the header X-")
+		w.wants(w.send("POST", "/reports/a", "", name, "DELETE"), 200, "")
+	}
+	if got := len(w.arrived()); got != 5 {
+		t.Errorf("the API got %d requests, want the 5 of reports", got)
+	}
+}
+
 // A redirect that stays below base_url leads through the proxy; any other leads
 // where the API meant it to.
 func TestRedirects(t *testing.T) {
