@@ -85,6 +85,7 @@ func (x *exchange) modify(resp *http.Response) error {
 	delete(h, "Alt-Svc")
 	delete(h, "Strict-Transport-Security")
 	x.relocate(resp)
+	x.bringHome(resp)
 	x.answered(resp.StatusCode)
 	return nil
 }
