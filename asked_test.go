@@ -436,6 +436,9 @@ func TestVagueRefusal(t *testing.T) {
 		{refused(200, "bad_refresh_token"), true}, // GitHub
 		{refused(200, "invalid_grant"), true},
 		{refused(400, "invalid_scope"), false},
+		{refused(400, "temporarily_unavailable"), false},
+		{refused(400, "server_error"), false},
+		{refused(404, "Not Found"), false}, // a path that is missing during a deployment
 		{answered(400, "", "Content-Type", "text/html; charset=utf-8"), false},
 		{refused(403, ""), false},
 		{refused(500, ""), false},

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"golang.org/x/oauth2"
+	"golang.org/x/sync/semaphore"
 	"golang.org/x/sync/singleflight"
 
 	"example.com/bearer/internal/instant"
@@ -76,6 +77,12 @@ type Cache struct {
 	// Breaker stands before the token endpoint. Nil: a [CircuitBreaker] of
 	// this Cache's own. [NoBreaker]: none.
 	Breaker Breaker
+
+	// Limit bounds how many token requests are in flight over all Caches that
+	// share it: each takes 1 of it for a request, in the order of arrival. No
+	// caller with a valid token waits for it, and RefreshTimeout begins
+	// afterwards. Nil: no limit.
+	Limit *semaphore.Weighted
 
 	// Hooks are told what happens. Nil: none.
 	Hooks *Hooks
@@ -474,8 +481,11 @@ func (c *Cache) takeOff(ctx context.Context, origin, rejected *entry, host strin
 		ctx, cancel := context.WithCancel(detach(ctx))
 		defer cancel()
 		r := &refresh{cache: c, dog: dog, began: time.Now(), origin: origin, rejected: rejected, host: host}
+		r.slot.limit = c.Limit
+		defer r.slot.free()
 		dog.onBark(func(err error) error {
 			cancel() // G7: it asks nothing more beside the next refresh
+			r.slot.free()
 			return r.lost(context.WithoutCancel(ctx), err)
 		})
 		return r.guarded(ctx)

@@ -2,7 +2,6 @@ package bearer
 
 import (
 	"fmt"
-	"maps"
 	"net/http"
 	"strings"
 )
@@ -88,7 +87,11 @@ func (t *Transport) sendOwn(req *http.Request) (*http.Response, error) {
 		return t.pass(req, req)
 	}
 	out := *req
-	out.Header = maps.Clone(req.Header)
-	maps.DeleteFunc(out.Header, func(k string, _ []string) bool { return t.carrier.is(k) })
+	out.Header = make(http.Header, len(req.Header))
+	for k, v := range req.Header {
+		if !t.carrier.is(k) {
+			out.Header[k] = v[:len(v):len(v)]
+		}
+	}
 	return t.pass(&out, req)
 }

@@ -141,6 +141,26 @@ func TestG3RedirectsWithAnotherHeader(t *testing.T) {
 	}
 }
 
+// G1: a Base that appends to a header of a request whose own token was withheld
+// does not write into the caller's array.
+func TestG1OwnHeaderWithheld(t *testing.T) {
+	tr := &bearer.Transport{Source: new(mint), Header: "X-Token", Base: roundTrip(func(req *http.Request) (*http.Response, error) {
+		_ = append(req.Header["Accept"], "changed")
+		return answer(req, http.StatusOK, ""), nil
+	})}
+	first, _ := http.NewRequest(http.MethodGet, "https://a.test/", nil)
+	req, _ := http.NewRequest(http.MethodGet, "https://b.test/", nil)
+	req.Response = &http.Response{Request: first}
+	accept := []string{"text/plain", "mine"}
+	req.Header = http.Header{"X-Token": {"mine"}, "Accept": accept[:1]}
+	if _, err := tr.RoundTrip(req); err != nil {
+		t.Fatal(err)
+	}
+	if accept[1] != "mine" {
+		t.Errorf("the caller's array has %q, want it unchanged", accept[1])
+	}
+}
+
 // The same over TCP with http.Transport, to an API that wants the token in
 // another header: a rejected token is renewed, and none leaves by a redirect.
 func TestAnotherHeaderOnSockets(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"reflect"
 	"time"
 
 	"golang.org/x/oauth2/clientcredentials"
@@ -70,17 +71,19 @@ var (
 func extrasOf(t *Token, names []string) map[string]any {
 	extras := map[string]any{}
 	for _, name := range names {
-		switch value := t.Extra(name).(type) {
-		case bool, int64:
-			extras[name] = value
-		case string:
-			if value != "" {
-				extras[name] = value
+		switch value := reflect.ValueOf(t.Extra(name)); {
+		case value.CanInt():
+			extras[name] = value.Int()
+		case value.CanUint():
+			extras[name] = value.Uint()
+		case value.CanFloat():
+			if f := value.Float(); !math.IsNaN(f) && !math.IsInf(f, 0) { // a form can have them, JSON cannot
+				extras[name] = f
 			}
-		case float64:
-			if !math.IsNaN(value) && !math.IsInf(value, 0) { // a form can have them, JSON cannot
-				extras[name] = value
-			}
+		case value.Kind() == reflect.Bool:
+			extras[name] = value.Bool()
+		case value.Kind() == reflect.String && value.Len() > 0:
+			extras[name] = value.String()
 		}
 	}
 	return extras

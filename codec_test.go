@@ -1,6 +1,7 @@
 package bearer
 
 import (
+	"encoding/json"
 	"math"
 	"strings"
 	"testing"
@@ -54,11 +55,11 @@ func TestCodecForm(t *testing.T) {
 // them reads the record all the same, since its version is the same.
 func TestCodecExtras(t *testing.T) {
 	in := (&Token{AccessToken: "a"}).WithExtra(map[string]any{
-		"instance_url": "https://a.test", "realmId": "42", "n": 7.5, "yes": true, "empty": "",
+		"instance_url": "https://a.test", "realmId": "42", "n": 7.5, "yes": true, "empty": "", "i": 7, "u": uint8(8), "named": json.Number("9"), "none": nil,
 		"other": "is not asked for", "list": []any{"x"}, "nan": math.NaN(), "scope": "s",
 	})
-	data, err := encode(in, binding{}, []string{"instance_url", "realmId", "n", "yes", "empty", "list", "nan", "absent"})
-	const form = `{"v":1,"access_token":"a","scope":"s","extras":{"instance_url":"https://a.test","n":7.5,"realmId":"42","yes":true}}`
+	data, err := encode(in, binding{}, []string{"instance_url", "realmId", "n", "yes", "empty", "list", "nan", "i", "u", "named", "none", "absent"})
+	const form = `{"v":1,"access_token":"a","scope":"s","extras":{"i":7,"instance_url":"https://a.test","n":7.5,"named":"9","realmId":"42","u":8,"yes":true}}`
 	if err != nil || string(data) != form {
 		t.Fatalf("got %s, %v, want %s", data, err, form)
 	}

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/oauth2"
 	"golang.org/x/oauth2/clientcredentials"
+	"golang.org/x/sync/semaphore"
 
 	"example.com/bearer"
 )
@@ -167,6 +168,57 @@ func TestTokenAfterDeleteDuringARefresh(t *testing.T) {
 		}
 		wg.Wait()
 	})
+}
+
+// G23: a refresh that waits when Delete is called, for the Store's lock or for
+// its turn, does not bring the record back.
+func TestDeleteWhileARefreshWaits(t *testing.T) {
+	for _, waits := range []string{"lock", "slot"} {
+		synctest.Test(t, func(t *testing.T) {
+			store, limit := new(bearer.MemoryStore), semaphore.NewWeighted(1)
+			asked := 0
+			c := &bearer.Cache{Store: store, Key: "k", Limit: limit, Source: bearer.SourceFunc(func(context.Context) (*bearer.Token, error) {
+				asked++
+				return token("new", time.Hour), nil
+			})}
+			if err := c.Set(t.Context(), token("old", time.Minute)); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Minute) // expired
+			release := func() { limit.Release(1) }
+			if waits == "slot" {
+				_ = limit.Acquire(t.Context(), 1)
+			} else {
+				unlock, err := store.Lock(t.Context(), "k")
+				if err != nil {
+					t.Fatal(err)
+				}
+				release = func() { _ = unlock() }
+			}
+			var done sync.WaitGroup
+			done.Go(func() {
+				if got, err := c.Token(t.Context()); err == nil {
+					t.Errorf("%s: got %q, want an error", waits, got.AccessToken)
+				}
+			})
+			synctest.Wait()
+			done.Go(func() {
+				if err := c.Delete(t.Context()); err != nil {
+					t.Errorf("%s: Delete: %v", waits, err)
+				}
+			})
+			synctest.Wait()
+			release()
+			done.Wait()
+			synctest.Wait()
+			if got := inStore(t, store); got != "" || asked != 0 {
+				t.Errorf("%s: the Store holds %q after %d token requests, want nothing and none", waits, got, asked)
+			}
+			if got := mustToken(t, c); got.AccessToken != "new" {
+				t.Errorf("%s: afterwards: got %q, want a new token", waits, got.AccessToken)
+			}
+		})
+	}
 }
 
 // G23: nor does a renewal in the background that was only about to begin.
@@ -327,6 +379,22 @@ func TestDeletedByAnotherProcessDuringARefresh(t *testing.T) {
 			t.Error("the credential is in the Store again")
 		}
 	})
+}
+
+// G23: a login that is only a refresh token, and was deleted by another process,
+// leads to a new login, and not to Delete's error.
+func TestDeletedByAnotherProcessBeforeItsFirstUse(t *testing.T) {
+	store := new(bearer.MemoryStore)
+	c := &bearer.Cache{Source: &rotor{lifetime: time.Hour}, Store: store, Key: "k"}
+	if err := c.Set(t.Context(), &bearer.Token{RefreshToken: "r"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := store.Delete(t.Context(), "k"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Token(t.Context()); err == nil || !strings.Contains(err.Error(), "login_required") {
+		t.Errorf("got %v, want the Source's answer that a login is required", err)
+	}
 }
 
 // G23: client credentials that were deleted are fetched anew, and saved.

@@ -25,7 +25,8 @@
 //
 // # Guarantees
 //
-// The numbers are those that the tests cite.
+// The numbers are those that the tests cite; a gap is a guarantee that is not
+// given yet.
 //
 // The transport:
 //
@@ -99,6 +100,11 @@
 //   - G23. A record belongs to the token endpoint and client that it came from, if
 //     the Source names them. A credential that was deleted, here or in the Store,
 //     is not brought back by a refresh that was under way.
+//
+// Many credentials:
+//
+//   - G24. With [Transport.CacheFor] a request never gets another key's token.
+//     Without a key nothing is sent, and the error is [ErrNoKey].
 //
 // # Limits
 //

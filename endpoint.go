@@ -17,6 +17,7 @@ type endpoint struct {
 	foreign Breaker // asked once for a refresh; nil if the Breaker is a CircuitBreaker
 	limits  limits
 	repeats bool // while callers wait
+	slot    *slot
 
 	// circuit paces the trials of an endpoint that fails, and is the Breaker
 	// if foreign is nil. It is nil until there was a failure, unless it is
@@ -76,6 +77,12 @@ func (e *endpoint) ask(ctx context.Context, prev *Token, interest func(failed er
 			}
 			return nil, err
 		}
+		if n == 0 {
+			_ = e.slot.take(ctx) // if ctx has ended, this is noticed below
+		} else if e.slot.takeSoon(ctx, left-asked) != nil {
+			leave(context.Canceled)
+			return nil, err
+		}
 		if want := interest(err); ctx.Err() != nil || want == dropped || n > 0 && want != awaited {
 			leave(context.Canceled) // a turn that is not used says nothing
 			switch {
@@ -96,6 +103,7 @@ func (e *endpoint) ask(ctx context.Context, prev *Token, interest func(failed er
 			defer func() { tell(endpointFailure(err)) }()
 		}
 		t, err = e.attempt(ctx, prev, leave)
+		e.slot.free()
 		if err == nil || kindOf(err) != sick {
 			return t, err
 		}
@@ -133,7 +141,11 @@ func (e *endpoint) enter(ctx context.Context, patience time.Duration) (leave fun
 			}
 		}, nil
 	}
-	t, err := b.outage.enter(ctx, patience)
+	t, err := b.outage.enter(ctx, 0)
+	if err != nil && patience > 0 {
+		e.slot.free() // for those whose endpoint is well
+		t, err = b.outage.enter(ctx, patience)
+	}
 	if err != nil {
 		return nil, err
 	}

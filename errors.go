@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"example.com/bearer/internal/mistake"
 	"example.com/bearer/internal/oauthcode"
 )
 
@@ -24,6 +25,11 @@ var (
 	// ErrBreakerOpen is in a [TokenError] when the [Breaker] lets no request
 	// through to the token endpoint.
 	ErrBreakerOpen = errors.New("bearer: circuit breaker is open")
+
+	// ErrNoKey is in a [TokenError] when a request has no credential: because
+	// [Transport.CacheFor] returned a nil Cache, or because nothing names the
+	// key of one in package pool.
+	ErrNoKey = mistake.New("bearer: the request has no credential: Transport.CacheFor returned no Cache, or no key is set")
 
 	// ErrLoginRequired is in a [TokenError] when only the user's consent can
 	// help: there was no login yet, or the refresh token has expired, was

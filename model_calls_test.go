@@ -152,11 +152,11 @@ func (p *process) set(i *issue, patience time.Duration) {
 		p.forgive()
 		v := p.view(i)
 		v.setting, v.rejected = false, 0 // what was said of it before it was the token does not count
-		p.forsaken = false
+		p.forsaken = p.overlap           // of calls at the same time either may be the last
 		p.settle()
 		p.newest, p.newSince, p.newSeq, p.newAt = i, c.seq, p.tick(), time.Now()
 		if p.overlap {
-			p.newest = nil // of calls at the same time either may be the last
+			p.newest = nil // likewise
 		}
 	})
 }

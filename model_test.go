@@ -14,6 +14,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"golang.org/x/sync/semaphore"
 	"pgregory.net/rapid"
 
 	"example.com/bearer"
@@ -36,7 +37,7 @@ import (
 // something about a change; -rapid.seed and -rapid.checks bring others.
 func TestModel(t *testing.T) {
 	setDefault(t, "rapid.seed", "1")
-	setDefault(t, "rapid.checks", "500")
+	setDefault(t, "rapid.checks", "200")
 	for _, credential := range []string{"client", "user"} {
 		for _, store := range []string{"none", "plain", "locker"} {
 			t.Run(credential+","+store, func(t *testing.T) {
@@ -95,6 +96,8 @@ type world struct {
 	stored   bool // there is a Store
 	lifetime time.Duration
 	procs    []*process
+	limit    *semaphore.Weighted // of the token requests in flight; nil: none
+	slots    int64               // in it
 
 	mu        sync.Mutex // guards what follows, and all that the processes know
 	seq       int        // counts events, to order those of one instant
@@ -238,9 +241,12 @@ func newWorld(rt *rapid.T, credential, store string) *world {
 	if rapid.Bool().Draw(rt, "one breaker") {
 		breaker = new(bearer.CircuitBreaker)
 	}
+	if w.slots = rapid.Int64Range(0, 2).Draw(rt, "limit"); w.slots > 0 {
+		w.limit = semaphore.NewWeighted(w.slots)
+	}
 	for i := range n {
 		p := &process{world: w, name: string(rune('A' + i)), views: make(map[*issue]*view), clean: true}
-		p.cache = &bearer.Cache{RetryFor: retryFor, RefreshTimeout: timeout, Breaker: breaker, Source: clientSource{p}}
+		p.cache = &bearer.Cache{RetryFor: retryFor, RefreshTimeout: timeout, Breaker: breaker, Limit: w.limit, Source: clientSource{p}}
 		if w.user {
 			p.cache.Source = userSource{p}
 		}
@@ -377,6 +383,15 @@ func (w *world) windDown() {
 	}
 	time.Sleep(6 * time.Minute) // longer than anything hangs
 	synctest.Wait()
+	if w.limit != nil { // every slot came back
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if !w.limit.TryAcquire(w.slots) {
+			w.broken("G17: a slot of the limit is lost")
+			return
+		}
+		w.limit.Release(w.slots)
+	}
 }
 
 // good reports whether i is a login that p may go on from. The caller holds mu.

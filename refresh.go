@@ -28,6 +28,7 @@ type refresh struct {
 	host     string // that rejected it
 
 	asked atomic.Bool // the Source was asked; lost reads it beside the refresh
+	slot  slot        // in Cache.Limit
 }
 
 // errReplaced says that the token was replaced, by Set or by Delete, while the
@@ -72,7 +73,7 @@ func (r *refresh) run(ctx context.Context) (*entry, error) {
 
 // once is one refresh, from top to bottom.
 func (r *refresh) once(ctx context.Context) (*entry, error) {
-	if e := r.cache.load().entry; e != r.origin && e.deleted() {
+	if r.deleted() {
 		return nil, errDeleted
 	}
 
@@ -100,6 +101,21 @@ func (r *refresh) once(ctx context.Context) (*entry, error) {
 		}
 	}
 
+	// The slot comes before the lock, which would keep other processes waiting
+	// with this one. The token may have come meanwhile. To store one takes none.
+	if c.Limit != nil && task == ask {
+		r.dog.watch("the limit on token requests", unlimited)
+		if err := r.slot.take(ctx); err != nil {
+			return nil, err
+		}
+		if task = r.due(); task == nothing {
+			return r.result()
+		}
+		r.dog.watch("the Store", c.refreshTimeout())
+		storeCtx, cancel = context.WithTimeout(ctx, c.refreshTimeout())
+		defer cancel()
+	}
+
 	// From here on no other process refreshes. However long the lock took, what
 	// follows has its full time.
 	x, storeErr := s.open(storeCtx)
@@ -118,6 +134,9 @@ func (r *refresh) once(ctx context.Context) (*entry, error) {
 	}
 	if task = r.due(); task == nothing || task == save {
 		return r.result()
+	}
+	if r.deleted() { // while it waited
+		return nil, errDeleted
 	}
 	prev := c.load().entry
 	if storeErr != nil {
@@ -150,6 +169,12 @@ func (r *refresh) once(ctx context.Context) (*entry, error) {
 	return r.commit(ctx, prev, t, saveErr)
 }
 
+// deleted reports whether Delete was called since the refresh was begun.
+func (r *refresh) deleted() bool {
+	e := r.cache.load().entry
+	return e != r.origin && e.deleted()
+}
+
 // due is what there is to do for this refresh.
 func (r *refresh) due() task {
 	s := r.cache.load()
@@ -173,7 +198,11 @@ func (r *refresh) adopt(ctx context.Context) error {
 	c := r.cache
 	return c.storage().load(ctx, func(f find) {
 		c.update(func(s *state) *state {
-			return s.found(f, instant.Now(), func(t *Token) *entry { return c.newEntry(c.dated(t)) })
+			n := s.found(f, instant.Now(), func(t *Token) *entry { return c.newEntry(c.dated(t)) })
+			if f.gone && n.entry != s.entry {
+				r.origin = n.entry // another process deleted it: that ends no refresh here
+			}
+			return n
 		})
 	})
 }
@@ -222,6 +251,7 @@ func (r *refresh) worthless(e *entry) bool {
 func (r *refresh) ask(ctx context.Context, prev *entry) (*Token, *entry, *failure) {
 	c := r.cache
 	endpoint := c.endpoint()
+	endpoint.slot = &r.slot
 	defer c.tellBreaker(ctx, endpoint)
 	ctx = sourceContext(ctx, c)
 	before := c.load().failure

@@ -66,6 +66,13 @@ func (f *flight) current() <-chan singleflight.Result {
 	return landed
 }
 
+// flying reports whether a refresh is under way.
+func (f *flight) flying() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.group != nil
+}
+
 // run calls work in a new goroutine, and returns its outcome: an error if work
 // panics, calls runtime.Goexit, or has not returned when the watchdog barks. In
 // the last case the goroutine is left alone, and ends when work returns.

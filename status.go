@@ -29,6 +29,13 @@ type Status struct {
 	// Unsaved says that the token is still to be stored.
 	Unsaved bool
 
+	// OnlyCopy says that a login would be lost with the Cache: its token is
+	// still to be stored, or there is a refresh token and no Store.
+	OnlyCopy bool
+
+	// Refreshing says that a refresh is under way.
+	Refreshing bool
+
 	// Breaker is the state of the [CircuitBreaker]: "closed", "half-open" or
 	// "open". It is empty if Cache.Breaker is another one.
 	Breaker string
@@ -46,6 +53,8 @@ func (c *Cache) Status() Status {
 	st := Status{
 		Valid:         s.valid(n),
 		Unsaved:       s.unsaved != nil,
+		OnlyCopy:      s.unsaved != nil || c.Store == nil && s.entry != nil && s.entry.token.RefreshToken != "",
+		Refreshing:    c.flight.flying(),
 		DroppedEvents: c.events.Load().lost(),
 	}
 	if s.entry != nil {

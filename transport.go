@@ -35,8 +35,19 @@ import (
 // returned whole.
 type Transport struct {
 	// Source provides the tokens. Unless it is a [*Cache], Transport wraps it
-	// in a Cache with the default values. Required.
+	// in a Cache with the default values. Required, unless CacheFor is set.
 	Source Source
+
+	// CacheFor, instead of Source, chooses the credential of each request that
+	// gets a token: that of the customer it is for, say. The request is the
+	// caller's, and must not be changed. If CacheFor returns an error, the
+	// request is not sent, and the error is in a [*TokenError]; a nil Cache
+	// without an error is [ErrNoKey]. It is called by several goroutines at
+	// once, also for requests that a redirect leads to, and must return one
+	// Cache for one credential. Package pool has one for very many.
+	//
+	//	CacheFor: func(r *http.Request) (*bearer.Cache, error) { return caches[userOf(r.Context())], nil }
+	CacheFor func(*http.Request) (*Cache, error)
 
 	// Base sends the requests. It must not follow redirects, as those of
 	// go-retryablehttp do unless their client is told not to: it alone would
@@ -96,9 +107,9 @@ type Transport struct {
 	// Logger of the [*Cache] in Source, if any.
 	Logger *slog.Logger
 
-	init    sync.Once  // sets what follows
-	self    *Transport // differs from the receiver in a copy
-	cache   *Cache
+	init    sync.Once    // sets what follows
+	self    *Transport   // differs from the receiver in a copy
+	cache   *Cache       // of Source; with CacheFor, one that only takes events
 	allowed origin.Hosts // Hosts, parsed
 	carrier carrier      // Header and Scheme
 	err     error        // what is wrong with the fields
@@ -108,7 +119,10 @@ func (t *Transport) start() {
 	t.self = t
 	switch s := t.Source.(type) {
 	case nil:
-		t.err = errors.New("bearer: Transport.Source is nil: set it")
+		t.cache = new(Cache)
+		if t.CacheFor == nil {
+			t.err = errors.New("bearer: Transport.Source is nil: set it, or CacheFor")
+		}
 	case *Cache:
 		t.cache = s
 		if s == nil {
@@ -116,6 +130,9 @@ func (t *Transport) start() {
 		}
 	default:
 		t.cache = &Cache{Source: s, Logger: t.Logger}
+	}
+	if t.Source != nil && t.CacheFor != nil {
+		t.err = errors.New("bearer: Transport.Source and Transport.CacheFor are both set: set one")
 	}
 	if t.err == nil {
 		t.allowed, t.err = origin.ParseHosts(t.Hosts)
@@ -169,7 +186,12 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, fmt.Errorf("%w to %q with scheme %q: use https, or set Transport.InsecureAllowHTTP", ErrInsecure, req.URL.Host, req.URL.Scheme)
 	}
 
-	e, err := t.cache.entry(req.Context())
+	cache, err := t.cacheFor(req)
+	if err != nil {
+		closeBody(req)
+		return nil, err
+	}
+	e, err := cache.entry(req.Context())
 	if err != nil {
 		closeBody(req)
 		return nil, err
@@ -182,7 +204,22 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil || !t.rejected(resp) {
 		return resp, err
 	}
-	return t.replay(req, body, resp, e)
+	return t.replay(req, body, resp, cache, e)
+}
+
+// cacheFor returns the Cache of req's credential.
+func (t *Transport) cacheFor(req *http.Request) (*Cache, error) {
+	if t.CacheFor == nil {
+		return t.cache, nil
+	}
+	c, err := t.CacheFor(req)
+	if err == nil && c == nil {
+		err = ErrNoKey
+	}
+	if err != nil {
+		return nil, tokenError(err)
+	}
+	return c, nil
 }
 
 // An outgoing request is the copy that Base gets. The array is its own, because
@@ -207,10 +244,10 @@ func (t *Transport) send(req *http.Request, header http.Header, body payload, e 
 // sendWithout sends req without a token.
 func (t *Transport) sendWithout(req *http.Request) (*http.Response, error) {
 	ctx := req.Context()
-	t.tell(ctx, tokenWithheld, Event{Host: req.URL.Host})
+	t.tell(ctx, t.cache, tokenWithheld, Event{Host: req.URL.Host})
 	resp, err := t.pass(req, req)
 	if err == nil && resp.StatusCode == http.StatusUnauthorized && req.Response == nil {
-		t.tell(ctx, strangerRejects, Event{Host: req.URL.Host, Status: resp.StatusCode})
+		t.tell(ctx, t.cache, strangerRejects, Event{Host: req.URL.Host, Status: resp.StatusCode})
 	}
 	return resp, err
 }
@@ -248,39 +285,39 @@ func (t *Transport) rejected(resp *http.Response) bool {
 	return resp.StatusCode == http.StatusUnauthorized && newTokenMightHelp(resp.Header)
 }
 
-// replay sends req once more with another token than e's, which resp rejected.
-// If that is not possible, it returns resp, whole.
-func (t *Transport) replay(req *http.Request, body payload, resp *http.Response, e *entry) (*http.Response, error) {
+// replay sends req once more with another token of cache than e's, which resp
+// rejected. If that is not possible, it returns resp, whole.
+func (t *Transport) replay(req *http.Request, body payload, resp *http.Response, cache *Cache, e *entry) (*http.Response, error) {
 	ctx := req.Context()
 	event := Event{Host: req.URL.Host, Status: resp.StatusCode}
-	t.tell(ctx, tokenRejected, event)
+	t.tell(ctx, cache, tokenRejected, event)
 
 	host := hostOf(req.URL)
 	if !body.replayable(resp) {
 		// For the requests that follow. Nothing will say whether host accepts
 		// the new token, so it does not count as a renewal for host.
-		t.cache.renewInBackground(ctx, e, "")
+		cache.renewInBackground(ctx, e, "")
 		return resp, nil
 	}
 	// Before the renewal, since the connection that the rejection holds may be
 	// the one that the token request waits for (http.Transport.MaxConnsPerHost).
 	if err := buffer(ctx, resp); err != nil && body.again != nil {
-		t.cache.renewInBackground(ctx, e, "")
+		cache.renewInBackground(ctx, e, "")
 		event.Err = err
-		t.tell(ctx, notReplayed, event)
+		t.tell(ctx, cache, notReplayed, event)
 		return resp, nil
 	}
-	next, err := t.cache.renewFor(ctx, e, host)
+	next, err := cache.renewFor(ctx, e, host)
 	if err != nil {
 		event.Err = err
-		t.tell(ctx, renewalFailed, event)
+		t.tell(ctx, cache, renewalFailed, event)
 		return resp, nil
 	}
 	if body.again != nil {
 		body.first, err = body.again.reopen(ctx)
 		if err != nil {
 			event.Err = err
-			t.tell(ctx, notReplayed, event)
+			t.tell(ctx, cache, notReplayed, event)
 			return resp, nil
 		}
 	}
@@ -294,10 +331,10 @@ func (t *Transport) replay(req *http.Request, body payload, resp *http.Response,
 	if err == nil {
 		event.Status = resp.StatusCode
 		if !t.rejected(resp) {
-			t.cache.acceptedBy(next, host)
+			cache.acceptedBy(next, host)
 		}
 	}
-	t.tell(ctx, replayed, event)
+	t.tell(ctx, cache, replayed, event)
 	return resp, err
 }
 
@@ -306,9 +343,9 @@ func hostOf(u *url.URL) string {
 	return net.JoinHostPort(strings.ToLower(u.Hostname()), origin.Port(u))
 }
 
-// tell reports an event to the Cache's hooks and to the Logger.
-func (t *Transport) tell(ctx context.Context, k kind, e Event) {
-	o := t.cache.observer()
+// tell reports an event to c's hooks and to the Logger.
+func (t *Transport) tell(ctx context.Context, c *Cache, k kind, e Event) {
+	o := c.observer()
 	if t.Logger != nil {
 		o.logger = t.Logger
 	}

@@ -119,23 +119,24 @@ func refusesGrant(err error) bool {
 }
 
 // mayRefuseGrant reports whether the server perhaps refused the refresh token:
-// with a code that no RFC knows, such as GitHub's bad_refresh_token; with
-// invalid_grant and a 2xx; or with 400 or 401 and no code at all, unless the
-// answer is a page for people, which comes from a gateway.
+// with invalid_grant and a 2xx, or with 400, 401 or a 2xx and a code that no RFC
+// knows, such as GitHub's bad_refresh_token, or with 400 or 401 and no code at
+// all, unless the answer is a page for people, which comes from a gateway. Other
+// statuses are about the URL or the client, whatever their JSON calls them.
 func mayRefuseGrant(err error) bool {
 	re, ok := errors.AsType[*oauth2.RetrieveError](err)
 	if !ok || re.Response == nil || kindOf(err) != refusal {
 		return false
 	}
+	status := re.Response.StatusCode
+	usual := status == http.StatusBadRequest || status == http.StatusUnauthorized
 	switch re.ErrorCode {
 	case "":
-		status := re.Response.StatusCode
-		return (status == http.StatusBadRequest || status == http.StatusUnauthorized) &&
-			!strings.Contains(re.Response.Header.Get("Content-Type"), "html")
+		return usual && !strings.Contains(re.Response.Header.Get("Content-Type"), "html")
 	case "invalid_grant":
 		return refusesWith200(re)
 	}
-	return !oauthcode.Permanent(re.ErrorCode)
+	return (usual || refusesWith200(re)) && !oauthcode.Permanent(re.ErrorCode) && !oauthcode.Transient(re.ErrorCode)
 }
 
 // maybeSpent reports whether a refresh that failed with err may have used up

@@ -51,6 +51,10 @@ func TestVerdicts(t *testing.T) {
 		{name: "invalid_grant with 500", err: answered(500, "invalid_grant", "application/json"), kind: sick, spent: true},
 		{name: "invalid_client", err: answered(401, "invalid_client", "application/json"), kind: refusal},
 		{name: "an unknown code", err: answered(400, "user_is_locked", "application/json"), kind: refusal, perhaps: true},
+		{name: "temporarily_unavailable with 400", err: answered(400, "temporarily_unavailable", ""), kind: refusal},
+		{name: "server_error with 400", err: answered(400, "server_error", ""), kind: refusal},
+		{name: "an unknown code with 404", err: answered(404, "Not Found", "application/json"), kind: refusal}, // Spring
+		{name: "an unknown code with 403", err: answered(403, "Forbidden", "application/json"), kind: refusal},
 		{name: "400 and nothing", err: answered(400, "", ""), kind: refusal, perhaps: true},
 		{name: "401 and text", err: answered(401, "", "text/plain"), kind: refusal, perhaps: true},
 		{name: "400 and HTML", err: answered(400, "", "text/html; charset=utf-8"), kind: refusal},

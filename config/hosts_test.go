@@ -22,7 +22,7 @@ clients:
 	for name, want := range map[string][]string{
 		"declared": {"api.test", "files.test:8443"},
 		"based":    {"api.test:8443"},
-		"tenant":   {"blue.api.test"},
+		"tenant":   {"blue.api.test:443"},
 		"open":     nil,
 	} {
 		got, err := set.Hosts(t.Context(), name)
@@ -55,7 +55,7 @@ clients:
     allowed_domains: ["*.salesforce.test"]
 `)
 	got, err := set.Hosts(t.Context(), "a")
-	if err != nil || !slices.Equal(got, []string{"na1.salesforce.test"}) {
+	if err != nil || !slices.Equal(got, []string{"na1.salesforce.test:443"}) {
 		t.Errorf("got %q and the error %v, want the host of the answer", got, err)
 	}
 }

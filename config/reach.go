@@ -17,8 +17,8 @@ func reachable(u *url.URL, hosts []string) error {
 	return fmt.Errorf("%s is not one of hosts, so it would get no token; add it to hosts, or remove hosts", printable(u.Host))
 }
 
-// reach checks that requests to base_url get the token, if that is known before
-// there is one.
+// reach checks that requests to base_url get the token, as far as that is known
+// without one.
 func (k *checker) reach(c *declared) {
 	if c.BaseURL == "" || len(c.needs()) > 0 {
 		return
@@ -26,15 +26,11 @@ func (k *checker) reach(c *declared) {
 	base, missing := connect(string(c.BaseURL), c.Connection)
 	u, err := url.Parse(base)
 	if missing != "" || err != nil || u.Host == "" {
-		return // which is said elsewhere
+		return
 	}
-	hosts := make([]string, len(c.Hosts))
-	for i, host := range c.Hosts {
-		if hosts[i], missing = connect(host, c.Connection); missing != "" {
-			return
+	if hosts, err := c.Client.hosts(nil); err == nil {
+		if err := reachable(u, hosts); err != nil {
+			k.quotes(c, "base_url", err.Error(), "this is not at one of hosts, so it would get no token; add its host to hosts, or remove hosts")
 		}
-	}
-	if err := reachable(u, hosts); err != nil {
-		k.wrong(c, "base_url", err.Error())
 	}
 }

@@ -24,11 +24,11 @@ type client struct {
 	*supply
 	cache     *bearer.Cache
 	transport http.RoundTripper
-	replay    int64    // Transport.MaxReplayBytes
 	fixed     *url.URL // base_url; nil without one, or if the server says where the API is
 
 	own, merged Client // as in declared, for Loader.Keep
 	authorities string // those that its files held
+	replay      int64  // Transport.MaxReplayBytes
 
 	mu      sync.Mutex // guards lacking
 	lacking string     // the access token whose answer, though new, lacked what base_url needs

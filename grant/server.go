@@ -15,7 +15,7 @@ import (
 // they want to be addressed. Only the endpoints that are used need to be set.
 // Copy it freely.
 type Server struct {
-	Issuer        string // the server's own name for itself (RFC 8414 section 2); compared, never called
+	Issuer        string // the server's own name for itself (RFC 8414 section 2); only Discover sends requests there
 	AuthURL       string // the authorization endpoint, for the user's browser (RFC 6749 section 3.1)
 	TokenURL      string // the token endpoint (section 3.2)
 	RevokeURL     string // the revocation endpoint (RFC 7009)

@@ -18,7 +18,14 @@ import (
 // RedirectURL is the callback, and any other starts a login, so mount it at two
 // paths:
 //
-//	h := login.Handler{RedirectURL: "https://app.example.com/login/callback"}
+//	h := login.Handler{
+//		Flow: func(redirectURL string) login.Flow {
+//			return grant.AuthorizationCode{Server: server, Auth: auth, RedirectURL: redirectURL}
+//		},
+//		RedirectURL: "https://app.example.com/login/callback",
+//		Key:         key,  // of 32 random bytes
+//		Done:        done, // begins the session
+//	}
 //	mux.Handle("/login", h)
 //	mux.Handle("/login/callback", h)
 //

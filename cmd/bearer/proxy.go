@@ -55,6 +55,9 @@ in flight have ended.`,
 
   bearer proxy --socket /run/user/1000/bearer.sock
   curl --unix-socket /run/user/1000/bearer.sock http://localhost/reports/daily`,
+		ValidArgsFunction: func(cmd *cobra.Command, _ []string, word string) ([]string, cobra.ShellCompDirective) {
+			return completeClient(cmd, nil, word)
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			f.listenSet = cmd.Flags().Changed("listen")
 			if err := f.check(); err != nil {

@@ -45,8 +45,8 @@ clients:
 // While the breaker is open the answer is 503, with when to try again.
 func TestBreakerOpen(t *testing.T) {
 	w := makeWorld(t, bearertest.Config{}, impatient, nil)
-	w.Fault(bearertest.TokenEndpoint, bearertest.Fault{Status: 500, Times: -1}) // before the first token is obtained
-	w.listen(time.Minute)
+	w.Fault(bearertest.TokenEndpoint, bearertest.Fault{Status: 500, Times: -1})
+	w.listen(time.Minute) // and fetches tokens
 	var got answer
 	for range 20 {
 		if got = w.send("GET", "/", ""); got.StatusCode == http.StatusServiceUnavailable {

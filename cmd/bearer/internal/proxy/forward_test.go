@@ -95,6 +95,9 @@ func TestStreamBothWays(t *testing.T) {
 				return
 			}
 			defer resp.Body.Close()
+			if resp.StatusCode != http.StatusOK {
+				t.Fatalf("got %s, want the stream", resp.Status)
+			}
 			read := make([]byte, 3)
 			if _, err := io.ReadFull(resp.Body, read); err != nil || string(read) != "one" {
 				t.Fatalf("got %q (%v), want what was sent, before the request has ended", read, err)
@@ -137,6 +140,9 @@ func TestEventsSurviveARefresh(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		t.Fatalf("got %s, want the events", resp.Status)
+	}
 	for _, text := range []string{"before", "after"} {
 		send <- text
 		want := "data: " + text + "\n\n"

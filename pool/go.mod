@@ -1,0 +1,18 @@
+module example.com/bearer/pool
+
+go 1.26.0
+
+require (
+	example.com/bearer v0.0.0
+	github.com/maypok86/otter/v2 v2.4.0
+	golang.org/x/sync v0.24.0
+)
+
+require (
+	github.com/gofrs/flock v0.13.1 // indirect
+	github.com/sony/gobreaker/v2 v2.4.0 // indirect
+	golang.org/x/oauth2 v0.37.0 // indirect
+	golang.org/x/sys v0.47.0 // indirect
+)
+
+replace example.com/bearer => ..
