@@ -180,6 +180,9 @@ func unescape(path string) string {
 	var b strings.Builder
 	for {
 		before, after, found := strings.Cut(path, "%")
+		if !found && b.Len() == 0 {
+			return path // as most are
+		}
 		b.WriteString(before)
 		if !found {
 			return b.String()
