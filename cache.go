@@ -81,7 +81,9 @@ type Cache struct {
 	// Limit bounds how many token requests are in flight over all Caches that
 	// share it: each takes 1 of it for a request, in the order of arrival. No
 	// caller with a valid token waits for it, and RefreshTimeout begins
-	// afterwards. Nil: no limit.
+	// afterwards. A Cache that another's Source asks for a token must not share
+	// that one's Limit: it would wait for the slot that the other one holds. Nil:
+	// no limit.
 	Limit *semaphore.Weighted
 
 	// Hooks are told what happens. Nil: none.

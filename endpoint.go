@@ -55,20 +55,17 @@ func (e *endpoint) ask(ctx context.Context, prev *Token, interest func(failed er
 	if isNil(e.source) {
 		return nil, mistake.Errorf("Cache.Source is a nil %T: set it", e.source)
 	}
-	patience := e.limits.retryFor // before the first failure, and from it on
-	var failed instant.Time
+	since := instant.Now()  // the beginning, or the first failure: RetryFor is from it on
 	var asked time.Duration // the pause that the server asked for
-	for n := 0; ; n++ {
+	for n := 0; ; {         // failures
 		left := time.Duration(0)
 		if e.repeats && interest(err) == awaited {
-			left = patience
-			if n > 0 {
-				left -= failed.Since(instant.Now())
-			}
+			left = e.limits.retryFor - since.Since(instant.Now())
 		}
 		if n > 0 && left <= asked {
 			return nil, err
 		}
+		giveUp := instant.Now().Add(left)
 		sleep(ctx, asked)
 		leave, refused := e.enter(ctx, left-asked)
 		if refused != nil {
@@ -77,11 +74,18 @@ func (e *endpoint) ask(ctx context.Context, prev *Token, interest func(failed er
 			}
 			return nil, err
 		}
-		if n == 0 {
-			_ = e.slot.take(ctx) // if ctx has ended, this is noticed below
-		} else if e.slot.takeSoon(ctx, left-asked) != nil {
-			leave(context.Canceled)
-			return nil, err
+		if !e.slot.takeNow() {
+			if n == 0 {
+				leave(context.Canceled) // the turn is for those who have a slot
+				if err := e.slot.take(ctx); err != nil {
+					return nil, err
+				}
+				continue
+			}
+			if e.slot.takeSoon(ctx, giveUp.Until(instant.Now())) != nil {
+				leave(context.Canceled)
+				return nil, err
+			}
 		}
 		if want := interest(err); ctx.Err() != nil || want == dropped || n > 0 && want != awaited {
 			leave(context.Canceled) // a turn that is not used says nothing
@@ -109,8 +113,9 @@ func (e *endpoint) ask(ctx context.Context, prev *Token, interest func(failed er
 		}
 		asked = retryAfter(err, time.Now())
 		if n == 0 {
-			failed = instant.Now()
+			since = instant.Now()
 		}
+		n++
 	}
 }
 

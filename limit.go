@@ -24,9 +24,22 @@ type slot struct {
 // nor the Store's, so that it is not part of their time.
 const unlimited = 1000 * time.Hour
 
+// takeNow takes the slot if there is one and no others wait for it, and reports
+// whether it is held.
+func (s *slot) takeNow() bool {
+	if s == nil || s.limit == nil || s.held.Load() {
+		return true
+	}
+	if !s.limit.TryAcquire(1) {
+		return false
+	}
+	s.held.Store(true)
+	return true
+}
+
 // take waits for the slot, in the order of arrival, until ctx ends.
 func (s *slot) take(ctx context.Context) error {
-	if s == nil || s.limit == nil || s.held.Load() {
+	if s.takeNow() {
 		return nil
 	}
 	if s.limit.Acquire(ctx, 1) != nil {

@@ -133,6 +133,71 @@ func TestLimitIsFreeMeanwhile(t *testing.T) {
 	}
 }
 
+// G17: callers wait for a failing endpoint as long as RetryFor says, also if the
+// repeats wait for another Cache's trial first and for a slot then.
+func TestLimitDoesNotProlongRetryFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		limit, shared := semaphore.NewWeighted(2), new(bearer.CircuitBreaker)
+		var done sync.WaitGroup
+		for range 2 {
+			takes := time.Millisecond
+			c := &bearer.Cache{Limit: limit, Breaker: shared, Source: bearer.SourceFunc(func(context.Context) (*bearer.Token, error) {
+				time.Sleep(takes)
+				takes = 4500 * time.Millisecond
+				return nil, refused(503, "temporarily_unavailable")
+			})}
+			done.Go(func() {
+				start := time.Now()
+				_, err := c.Token(t.Context())
+				if took := time.Since(start); err == nil || took > 9*time.Second {
+					t.Errorf("got %v after %v, want an error after 5 s, or when the trial of then has failed", err, took)
+				}
+			})
+		}
+		time.Sleep(time.Second)
+		for range 2 {
+			other := &bearer.Cache{Limit: limit, Source: &slowly{takes: 20 * time.Second}}
+			done.Go(func() { _, _ = other.Token(t.Context()) })
+		}
+		done.Wait()
+	})
+}
+
+// G17: a Cache that waits for a slot does not keep others from the trial of their
+// endpoint.
+func TestTrialDoesNotWaitForASlot(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		limit, shared := semaphore.NewWeighted(1), new(bearer.CircuitBreaker)
+		well := time.Now().Add(3 * time.Second)
+		source := bearer.SourceFunc(func(context.Context) (*bearer.Token, error) {
+			if time.Now().Before(well) {
+				return nil, refused(503, "temporarily_unavailable")
+			}
+			return token("t", time.Hour), nil
+		})
+		var done sync.WaitGroup
+		begin := func(c *bearer.Cache) {
+			done.Go(func() {
+				if _, err := c.Token(t.Context()); err != nil {
+					t.Error(err)
+				}
+			})
+			time.Sleep(10 * time.Millisecond)
+		}
+		start := time.Now()
+		first := &bearer.Cache{Breaker: shared, Source: source}
+		begin(first)
+		for range 5 {
+			begin(&bearer.Cache{Breaker: shared, Limit: limit, Source: source})
+		}
+		begin(&bearer.Cache{Limit: limit, Source: &slowly{takes: 20 * time.Second}})
+		if _, err := first.Token(t.Context()); err != nil || time.Since(start) > 4*time.Second {
+			t.Errorf("got %v after %v, want a token a moment after 3 s", err, time.Since(start))
+		}
+		done.Wait()
+	})
+}
+
 // G19: a token that is still to be stored does not wait for a slot, since
 // storing it makes no token request.
 func TestSavingNeedsNoSlot(t *testing.T) {

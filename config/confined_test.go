@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -88,5 +89,30 @@ func TestConfined(t *testing.T) {
 		if first != want {
 			t.Errorf("%s:\ngot  %q\nwant %q", text, first, want)
 		}
+	}
+}
+
+// Also a link that is put in a file's place after the file was opened does not
+// lead a confined one out of its folder.
+func TestConfinedAfterOpening(t *testing.T) {
+	w := newWorld(t, bearertest.Config{Clients: []bearertest.Client{{ID: "client", Secret: "secret"}}})
+	outside := filepath.Join(t.TempDir(), "outside")
+	if err := os.WriteFile(outside, []byte("secret"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	inside := w.write(t, "inside", "secret")
+	set := w.load(t, config.Loader{Confined: true}, "clients: {a: {token_url: AUTH/token, client_id: client, client_secret_file: inside}}")
+	if err := errors.Join(os.Remove(inside), os.Symlink(outside, inside)); err != nil {
+		t.Skip(err)
+	}
+	cache, err := set.Cache("a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := cache.Token(t.Context()); err == nil || !strings.Contains(err.Error(), "leads out of its folder") {
+		t.Errorf("got %v, want that the file leads out of its folder", err)
+	}
+	if got := w.Counts().TokenRequests(); got != 0 {
+		t.Errorf("got %d token requests, want none", got)
 	}
 }

@@ -2,6 +2,7 @@ package config
 
 import (
 	"context"
+	"errors"
 	"os"
 	"reflect"
 	"slices"
@@ -33,13 +34,14 @@ func (k *checker) credential(c *declared) {
 		k.wrong(c, "grant_type", "this grant type is not supported; write one of client_credentials, authorization_code, device_code, jwt_bearer, token_exchange")
 		return
 	}
-	if c.TokenURL == "" && c.Issuer == "" {
+	issuer := c.Issuer != "" || k.present(c, "issuer") // one at fault is there
+	if c.TokenURL == "" && !issuer {
 		k.missing(c, "token_url", "; set it, or issuer to discover it, or provider")
 	}
-	if grantType == "authorization_code" && c.AuthURL == "" && c.Issuer == "" {
+	if grantType == "authorization_code" && c.AuthURL == "" && !issuer {
 		k.missing(c, "auth_url", "; grant_type authorization_code sends the user there")
 	}
-	if grantType == "device_code" && c.DeviceAuthURL == "" && c.Issuer == "" {
+	if grantType == "device_code" && c.DeviceAuthURL == "" && !issuer {
 		k.missing(c, "device_auth_url", "; grant_type device_code starts there")
 	}
 	k.authentication(c)
@@ -145,12 +147,21 @@ func (k *checker) tokens(c *declared) {
 	k.readable(c, "actor_token_file", c.ActorTokenFile)
 }
 
-// readable reports whether a file can be read, and adds a fault if not. No file
-// is readable.
+// readable reports whether the file of a secret can be read, and adds a fault if
+// not. No file is readable.
 func (k *checker) readable(c *declared, key string, path Path) bool {
-	if path == "" {
-		return true
+	if path == "" || !k.opens(c, key, path) {
+		return path == ""
 	}
+	if _, err := readSecret(path); errors.Is(err, errEmpty) {
+		k.wrong(c, key, "this file is empty; write the secret into it")
+		return false
+	}
+	return true
+}
+
+// opens reports whether a file can be opened, and adds a fault if not.
+func (k *checker) opens(c *declared, key string, path Path) bool {
 	info, err := os.Stat(string(path))
 	if err == nil && info.Mode().IsRegular() { // else opening it may wait for a writer
 		var f *os.File
@@ -165,6 +176,8 @@ func (k *checker) readable(c *declared, key string, path Path) bool {
 		k.wrong(c, key, "this file cannot be read; check its permissions")
 	case info.IsDir():
 		k.wrong(c, key, "this is a folder; name a file")
+	case !info.Mode().IsRegular():
+		k.wrong(c, key, "this is not a regular file; name one")
 	default:
 		return true
 	}

@@ -45,6 +45,14 @@ func TestLoadWithoutAFile(t *testing.T) {
 	}
 }
 
+// A file that cannot be read is not taken for an empty one, or for half of it.
+func TestLoadOfAFolder(t *testing.T) {
+	_, err := Load(t.TempDir())
+	if _, ok := errors.AsType[*fs.PathError](err); !ok {
+		t.Errorf("got %v, want the error of package os", err)
+	}
+}
+
 // A file is at most 1 MiB large, whatever is in it.
 func TestSizeIsLimited(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "large.yaml")

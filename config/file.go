@@ -94,7 +94,7 @@ type Server struct {
 	TokenRequest  *TokenRequest  `json:"token_request,omitempty" jsonschema:"How token requests differ from RFC 6749."`
 	TokenResponse *TokenResponse `json:"token_response,omitempty" jsonschema:"How token answers differ from RFC 6749."`
 
-	BaseURL        URL      `json:"base_url,omitzero" jsonschema:"The API. Relative URLs are resolved against it. If hosts is empty, its host is the only one that gets the token."`
+	BaseURL        URL      `json:"base_url,omitzero" jsonschema:"The API. The command adds the paths of requests to it; in Go, Set.BaseURL returns it. If hosts is empty, its host and port are the only ones that get the token."`
 	Hosts          []string `json:"hosts,omitempty" jsonschema:"The only hosts that get the token, each host or host:port. Empty: the host and port of base_url; without one, the host of each request that the program itself makes."`
 	AllowedDomains []string `json:"allowed_domains,omitempty" jsonschema:"Where ${token.NAME} and ${callback.NAME} may lead to, each a host or *. and a domain, such as *.my.salesforce.com. Required if one stands in a host."`
 	TokenHeader    string   `json:"token_header,omitzero" jsonschema:"The header in which the API takes the token, such as X-Shopify-Access-Token. Empty: Authorization."`

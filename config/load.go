@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
+	"io"
 	"log/slog"
 	"net/http"
 	"os"
@@ -105,16 +106,7 @@ func readLimited(path string) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	data := make([]byte, 0, 64<<10)
-	buffer := make([]byte, 64<<10)
-	for len(data) <= maxSize {
-		n, err := f.Read(buffer)
-		data = append(data, buffer[:n]...)
-		if err != nil {
-			break // the end, or what the parser will say about half a file
-		}
-	}
-	return data, nil
+	return io.ReadAll(io.LimitReader(f, maxSize+1))
 }
 
 func (l *Loader) open(data []byte, name, dir string) (*Set, error) {

@@ -1,9 +1,5 @@
 package config
 
-import (
-	"os"
-)
-
 // parts checks how the token is kept, and the connections.
 func (k *checker) parts(c *declared) {
 	if c.Store != nil && !c.Store.Off {
@@ -46,12 +42,12 @@ func (k *checker) tls(c *declared, key string, t *TLSConfig) {
 		if _, there := k.keys[join(path, name)]; there && value == "" {
 			return // its value is at fault
 		}
+		if value != "" && !k.opens(c, join(key, name), value) {
+			return
+		}
 	}
 	if _, setting, err := t.config(); err != nil {
 		text := err.Error()
-		if os.IsNotExist(err) {
-			text = "there is no such file"
-		}
 		if setting != "" {
 			key = join(key, setting)
 		}

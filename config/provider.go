@@ -86,6 +86,9 @@ func (k *checker) providers() {
 	for _, name := range sorted(k.file.Providers) {
 		if s := k.file.Providers[name]; s != nil && !used[name] && s.TokenURL == "" && s.Issuer == "" {
 			path := join("providers", name)
+			if k.keys[join(path, "token_url")] != (place{}) || k.keys[join(path, "issuer")] != (place{}) {
+				continue // the decoder has said what is wrong with it
+			}
 			k.add(k.keys[path], path, "token_url is missing; set it, or issuer to discover it", "")
 		}
 	}

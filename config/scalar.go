@@ -27,8 +27,11 @@ func (d *decoder) scalar(n *yaml.Node, v reflect.Value, path string, f field) {
 	inHost := t.Kind() == reflect.String && (strings.Contains(path, "hosts[") || strings.Contains(path, "allowed_domains["))
 	before := len(d.findings)
 	raw := d.expand(n, path, t == urlType || inHost)
-	if len(d.findings) > before {
-		return // a variable has no value
+	if len(d.findings) > before { // a variable has no value
+		if strings.HasSuffix(path, ".client_secret") {
+			v.SetString(n.Value) // the client has a secret, on which other keys depend
+		}
+		return
 	}
 	switch {
 	case t == durationType:
@@ -40,6 +43,9 @@ func (d *decoder) scalar(n *yaml.Node, v reflect.Value, path string, f field) {
 		switch {
 		case err != nil:
 			meant := meantDuration(n.Value)
+			if _, err := time.ParseDuration(meant); err != nil {
+				meant = "one such as 5m" // it is too long, in any spelling
+			}
 			d.add(at, path, quoted(n.Value)+" is not a duration; write "+meant, "this is not a duration; write one such as 5m")
 		case duration < 0:
 			quote("is negative", "; write false to turn it off")

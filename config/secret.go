@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"example.com/bearer/grant"
+	"example.com/bearer/internal/mistake"
 )
 
 const (
@@ -31,7 +32,9 @@ type secretSource struct {
 	file    Path
 	command Command
 	dir     string // where the command runs
-	lent    bool   // the program has it, see lender
+	// confined says that the file must not lead out of dir.
+	confined bool
+	lent     bool // the program has it, see lender
 }
 
 func (s secretSource) set() bool {
@@ -42,6 +45,9 @@ func (s secretSource) set() bool {
 // is replaced is read again.
 func (s secretSource) get(ctx context.Context) (string, error) {
 	switch {
+	case s.file != "" && s.confined && !within(s.dir, string(s.file)):
+		// It did not when the set was opened: a link has been put in its place.
+		return "", mistake.Errorf("%s leads out of its folder, where a file that you have not approved may not read", s.file)
 	case s.file != "":
 		return readSecret(s.file)
 	case len(s.command) > 0:
@@ -74,10 +80,12 @@ func trimmed(data []byte, from string) (string, error) {
 	case len(data) > maxSecret:
 		return "", fmt.Errorf("%s has more than 64 KiB", from)
 	case secret == "":
-		return "", fmt.Errorf("%s is empty", from)
+		return "", fmt.Errorf("%s %w", from, errEmpty)
 	}
 	return secret, nil
 }
+
+var errEmpty = errors.New("is empty")
 
 // run runs the command. Its error has neither the arguments nor what the
 // command printed, since both may hold the secret.
@@ -97,10 +105,19 @@ func (s secretSource) run(ctx context.Context) (string, error) {
 		return "", fmt.Errorf("%s did not end in time: %w", name, ctx.Err())
 	case errors.As(err, &exit):
 		return "", fmt.Errorf("%s failed with %s; run it by hand to see why", name, exit.ProcessState)
+	case errors.Is(err, exec.ErrWaitDelay):
+		// It ended well, and left a child, such as an agent, with the pipe.
 	case err != nil:
-		return "", fmt.Errorf("%s cannot run: %w", name, errors.Unwrap(err))
+		if cause := errors.Unwrap(err); cause != nil {
+			err = cause // without the path
+		}
+		return "", mistake.Errorf("%s cannot run: %w", name, err)
 	}
-	return trimmed(out.Bytes(), "the output of "+name)
+	secret, err := trimmed(out.Bytes(), "the output of "+name)
+	if err != nil {
+		return "", mistake.Errorf("%w", err)
+	}
+	return secret, nil
 }
 
 // limited drops what does not fit, so that the command does not fail instead of

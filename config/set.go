@@ -117,7 +117,7 @@ func (s *Set) BaseURL(ctx context.Context, name string) (*url.URL, error) {
 }
 
 // Hosts returns the only hosts that get the token of that client, each "host",
-// for any port, or "host:port": its hosts, or else the host of its base_url. If
+// for any port, or "host:port": its hosts, or else that of its base_url. If
 // it has neither, Hosts returns none, and every host that the program sends a
 // request to gets the token. Like [Set.BaseURL] it may wait for a token.
 func (s *Set) Hosts(ctx context.Context, name string) ([]string, error) {

@@ -8,6 +8,7 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/big"
@@ -139,10 +140,13 @@ func TestWhereTheSecretIs(t *testing.T) {
 // what it printed.
 func TestCommandThatFails(t *testing.T) {
 	w := newWorld(t, bearertest.Config{})
-	for _, c := range []struct{ command, want string }{
-		{`[sh, -c, "echo canary; echo canary >&2; exit 3"]`, "the command sh failed with exit status 3"},
-		{`[no-such-command, canary]`, "the command no-such-command cannot run"},
-		{`["true", canary]`, "the output of the command true is empty"},
+	for _, c := range []struct {
+		command, want string
+		again         bool // it may do better next time
+	}{
+		{`[sh, -c, "echo canary; echo canary >&2; exit 3"]`, "the command sh failed with exit status 3", true},
+		{`[no-such-command, canary]`, "the command no-such-command cannot run", false},
+		{`["true", canary]`, "the output of the command true is empty", false},
 	} {
 		set := w.load(t, config.Loader{}, "clients: {a: {token_url: AUTH/token, client_id: client, client_secret_command: "+c.command+"}}")
 		cache, err := set.Cache("a")
@@ -154,6 +158,9 @@ func TestCommandThatFails(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "canary") {
 			t.Errorf("%s: got %v, want %q and no canary", c.command, err, c.want)
 		}
+		if failed, ok := errors.AsType[*bearer.TokenError](err); !ok || failed.Temporary() != c.again {
+			t.Errorf("%s: got %v, want one that is temporary: %v", c.command, err, c.again)
+		}
 	}
 }
 
@@ -162,7 +169,9 @@ func TestCommandThatFails(t *testing.T) {
 func TestCommandOutput(t *testing.T) {
 	w := newWorld(t, bearertest.Config{})
 	for command, want := range map[string]string{
-		`["printf", "secret\\r\\n"]`:                        "",
+		`["printf", "secret\\r\\n"]`: "",
+		// Its child has the pipe for longer than it takes to give up.
+		`[sh, -c, "sleep 5 & echo secret"]`:                 "",
 		`[sh, -c, "head -c 100000 /dev/zero | tr '\\0' x"]`: "has more than 64 KiB",
 		`[sh, -c, "yes | head -c 30000000"]`:                "has more than 64 KiB",
 	} {

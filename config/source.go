@@ -104,14 +104,11 @@ func (b *builder) secret(s secretSource) (grant.Secret, func(context.Context) (s
 	case s.file == "" && len(s.command) == 0:
 		return grant.Secret(s.value), nil
 	}
-	s.dir = b.dir
-	return "", s.get
+	return "", b.from(s).get
 }
 
 func (b *builder) signingKey(ctx context.Context) (grant.SigningKey, error) {
-	s := b.privateKey()
-	s.dir = b.dir
-	return s.signingKey(ctx, b.PrivateKeyID, b.SignatureAlgorithm)
+	return b.from(b.privateKey()).signingKey(ctx, b.PrivateKeyID, b.SignatureAlgorithm)
 }
 
 // source returns the grant at that server.
@@ -186,8 +183,13 @@ func (b *builder) device(s grant.Server) grant.Device {
 
 // given returns a func that returns a token which the file says where to find.
 func (b *builder) given(s secretSource) func(context.Context) (string, error) {
-	s.dir = b.dir
-	return s.get
+	return b.from(s).get
+}
+
+// from returns s as the file of b may use it.
+func (b *builder) from(s secretSource) secretSource {
+	s.dir, s.confined = b.dir, b.loader.Confined
+	return s
 }
 
 // assertionFunc returns what makes the assertions of the grant jwt_bearer.

@@ -108,6 +108,9 @@ func (a AuthorizationCode) AuthCodeURL(ctx context.Context, state, verifier stri
 	if err := checkExtras("AuthorizationCode.CallbackExtras", a.CallbackExtras); err != nil {
 		return "", err
 	}
+	if err := checkExtras("AuthorizationCode.Extras", a.Extras); err != nil {
+		return "", err
+	}
 	if err := a.checkLogin(verifier); err != nil {
 		return "", err
 	}

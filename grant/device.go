@@ -69,6 +69,9 @@ func (d Device) Start(ctx context.Context) (*DevicePrompt, error) {
 		return nil, err
 	}
 	// Refresh is checked now, before the user consents for nothing.
+	if err := checkExtras("Device.Extras", d.Extras); err != nil {
+		return nil, err
+	}
 	if err := d.forRefresh(nil).further.check(); err != nil {
 		return nil, err
 	}

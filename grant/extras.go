@@ -35,7 +35,8 @@ func (m members) adopt(extras map[string]any) {
 }
 
 // checkExtras refuses names that a token has fields for: a callback must not
-// bring an access token, since it passed through the user's browser.
+// bring an access token, since it passed through the user's browser, and an
+// answer without one must not become the token before.
 func checkExtras(field string, names []string) error {
 	for _, name := range names {
 		if name == "" || slices.Contains(known, name) {

@@ -75,3 +75,24 @@ func TestCallbackExtrasThatCannotBe(t *testing.T) {
 		t.Errorf("token requests: got %d, want none", n)
 	}
 }
+
+// A refresh does not take over what a token has fields for: an answer without an
+// access token is not the token before with a new lifetime.
+func TestExtrasThatCannotBe(t *testing.T) {
+	s, w := serve(t, always(200, `{"token_type":"Bearer"}`))
+	prev := (&oauth2.Token{AccessToken: "a", RefreshToken: "r"}).WithExtra(map[string]any{"access_token": "a", "expires_in": 3600.0})
+	for _, name := range []string{"access_token", "refresh_token", "token_type", "expires_in", ""} {
+		flow := AuthorizationCode{Server: s, Auth: basic, RedirectURL: "https://app.test/", Extras: []string{name}}
+		device := Device{Server: s, Auth: basic, Extras: []string{name}}
+		_, urlErr := flow.AuthCodeURL(t.Context(), "state", oauth2.GenerateVerifier())
+		_, startErr := device.Start(t.Context())
+		_, refreshErr := flow.Refresh(t.Context(), prev)
+		_, deviceErr := device.Refresh(t.Context(), prev)
+		for _, err := range []error{urlErr, startErr, refreshErr, deviceErr} {
+			wantText(t, err, "Extras has")
+		}
+	}
+	if n := w.seen.Load(); n != 0 {
+		t.Errorf("requests: got %d, want none", n)
+	}
+}

@@ -38,6 +38,9 @@ func (s Server) refresh(ctx context.Context, auth ClientAuth, prev *oauth2.Token
 	if err != nil {
 		return nil, err
 	}
+	if err := checkExtras("Extras", extras); err != nil {
+		return nil, err
+	}
 	params.Set("refresh_token", prev.RefreshToken)
 	c := call{server: s, auth: auth, field: "Server.TokenURL", url: s.TokenURL, params: params, once: "refresh token", extras: extrasOf(prev, extras)}
 	if s.RefreshURL != "" {

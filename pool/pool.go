@@ -22,7 +22,8 @@ import (
 // called by many goroutines at once. Call [Pool.Close] before the program exits.
 type Pool struct {
 	// New makes the Cache of a key: a new one, with a Key of its own if it has
-	// a Store. It is called once for a key, however many goroutines ask for it
+	// a Store. A Cache without a Store that gets a user's login should be got
+	// again for Set, and not be kept while the user consents. It is called once for a key, however many goroutines ask for it
 	// at once, and again after the Cache was evicted and is no longer in use.
 	// They share its error, which is not kept. ctx has the values of the
 	// context of one of them, and ends after 30 s. Required.
@@ -43,8 +44,8 @@ type Pool struct {
 	IdleAfter time.Duration
 
 	// MaxRefreshes is how many token requests may be in flight over all keys.
-	// It becomes the [bearer.Cache.Limit] of Caches that have none. Zero or
-	// less: no limit.
+	// It becomes the [bearer.Cache.Limit] of Caches that have none; see there
+	// for Caches that use each other. Zero or less: no limit.
 	MaxRefreshes int
 
 	start   sync.Once // sets what follows

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"strings"
@@ -116,6 +117,16 @@ func TestAnUnapprovedFileGetsNoSecretOfTheEnvironment(t *testing.T) {
 	w.ok("allow")
 	w.ok("token", "acme")
 
+	// Nor one that the user types.
+	w.setSecret("", "acme")
+	write(t, declaration.Name, "clients: {acme: {token_url: '"+w.Endpoint(bearertest.TokenEndpoint)+"?', client_id: client}}")
+	var out, errs bytes.Buffer
+	status := run(t.Context(), []string{"token", "acme", "--client-secret-file", "-"}, strings.NewReader(clientSecret), &out, &errs)
+	if want := "bearer.yaml is not approved, so it does not decide where the client's secret goes"; status != exitFailed || out.Len() > 0 || !strings.Contains(errs.String(), want) {
+		t.Errorf("got status %d, %q and %q, want %q", status, out.String(), errs.String(), want)
+	}
+	w.setSecret(clientSecret, "acme")
+
 	// Nor is the user asked for a consent that is of no use.
 	write(t, declaration.Name, "clients: {acme: {issuer: '"+w.URL+"', client_id: client, grant_type: authorization_code}}")
 	w.fails(exitFailed, "bearer.yaml is not approved", "login", "acme")
@@ -148,6 +159,7 @@ func TestAllowSaysWhatIsWrong(t *testing.T) {
 	w := newWorld(t, bearertest.Config{})
 	w.fails(exitFailed, "no such file", "allow")
 	w.fails(exitUsage, "one file", "allow", "a", "b")
+	w.fails(exitUsage, "--config is empty", "check", "--config", "")
 	write(t, declaration.Name, "clients: {}")
 	if got := w.ok("allow", "--revoke"); !strings.Contains(got, "was not approved") {
 		t.Errorf("got %q, want that it was not approved", got)

@@ -142,7 +142,7 @@ func (d *declared) try(ctx context.Context, clients []trial) {
 func (d *declared) tryOne(ctx context.Context, cache *bearer.Cache, t *trial) {
 	c, _ := d.Declaration(t.Name) // it is declared
 	if !usersToken(c) {
-		cache = &bearer.Cache{Source: cache.Source, RetryFor: -1}
+		cache = &bearer.Cache{Source: cache.Source, RetryFor: -1, DefaultLifetime: cache.DefaultLifetime}
 	}
 	start := time.Now()
 	token, err := cache.Token(ctx)

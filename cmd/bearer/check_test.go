@@ -98,3 +98,12 @@ func TestSchemaIsJSON(t *testing.T) {
 		t.Errorf("got %.80q, want a schema", got)
 	}
 }
+
+// A token whose answer says no lifetime has the one that the client declares.
+func TestCheckLiveKnowsTheDefaultLifetime(t *testing.T) {
+	w := newWorld(t, bearertest.Config{TokenLifetime: -1})
+	write(t, "f.yaml", "clients: {app: {token_url: '"+w.Endpoint(bearertest.TokenEndpoint)+"', client_id: client, default_lifetime: 10m}}")
+	if got := w.ok("check", "--live", "--config", "f.yaml"); !strings.Contains(got, "in 9m") {
+		t.Errorf("got %q, want an expiry in ten minutes", got)
+	}
+}

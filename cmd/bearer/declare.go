@@ -79,12 +79,22 @@ func (s *session) change(file declaration.File, before *declared) error {
 			return err
 		}
 	}
+	if s.setup.anew && s.sharesSecret(before) {
+		variable := secretVariable(s.name)
+		return usagef("%s may be the secret of %s at %s: unset it or give --client-secret-file, or take another name", variable, s.name, host(was))
+	}
 	if before != nil && reflect.DeepEqual(was, is) {
 		s.declared, s.setup.settings = before, nil
 		return nil
 	}
 	s.before = before
 	return nil
+}
+
+// sharesSecret reports whether the environment's secret, which the client as it
+// was declared uses, would be sent to its new server.
+func (s *session) sharesSecret(before *declared) bool {
+	return s.setup.typed[s.name] == "" && before.secrets.uses(s.name) && s.secrets.uses(s.name) && s.secrets.known(s.name)
 }
 
 // open opens the file with the settings of the command line.

@@ -20,6 +20,13 @@ import (
 // addConfig adds the flag that names the file which declares the clients.
 func addConfig(root *cobra.Command) {
 	root.PersistentFlags().String("config", "", "the `FILE` that declares the clients (default: ./bearer.yaml, else the one in your own folder)")
+	// A script whose variable is empty must not get what is in the folder.
+	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
+		if flag := cmd.Flag("config"); flag.Changed && flag.Value.String() == "" {
+			return usagef("--config is empty: name a file, or leave the flag out")
+		}
+		return nil
+	}
 	_ = root.MarkPersistentFlagFilename("config", "yaml", "yml", "json") // fails without the flag
 }
 

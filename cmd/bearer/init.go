@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"net/url"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"text/template"
@@ -84,7 +85,7 @@ type description struct {
 func describe(provider string) (description, error) {
 	if !slices.Contains(config.Providers(), provider) {
 		u, err := url.Parse(provider)
-		if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil {
+		if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil || !plain.MatchString(u.String()) {
 			return description{}, usagef("%q is neither one of %s nor the URL of an issuer, such as https://auth.example.com", provider, strings.Join(config.Providers(), ", "))
 		}
 		return description{Name: nameOf(u), Issuer: u.String()}, nil
@@ -100,6 +101,10 @@ func describe(provider string) (description, error) {
 		Scopes: strings.Join(c.Scopes, ", "), Host: c.Hosts[0], Login: usersToken(c),
 	}, err
 }
+
+// plain matches the URLs that YAML takes as they are. An issuer has neither query
+// nor fragment (RFC 8414 section 2).
+var plain = regexp.MustCompile(`^[A-Za-z0-9:/._~%\[\]-]*[A-Za-z0-9/._~%\]-]$`)
 
 // nameOf returns a client's name for an issuer: example for auth.example.com.
 func nameOf(issuer *url.URL) string {

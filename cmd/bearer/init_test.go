@@ -59,7 +59,7 @@ func TestInitWritesAValidFile(t *testing.T) {
 
 func TestInitOfWhatIsNoProvider(t *testing.T) {
 	w := newWorld(t, bearertest.Config{})
-	for _, provider := range []string{"nonsense", "ftp://example.com", "https://user:password@example.com", "https://"} {
+	for _, provider := range []string{"nonsense", "ftp://example.com", "https://user:password@example.com", "https://", "https://example.com/#x", "https://example.com/?a: b", "https://example.com/x:"} {
 		w.fails(exitUsage, "neither one of matrica, matter, metafy nor the URL of an issuer", "init", provider)
 	}
 	w.fails(exitUsage, "one argument", "init")

@@ -107,6 +107,20 @@ func TestAnotherServerGetsNothingThatIsRemembered(t *testing.T) {
 	}
 }
 
+// Nor the secret in the environment, which the user has set for the old one.
+func TestAnotherServerGetsNoSecretOfTheEnvironment(t *testing.T) {
+	w := newWorld(t, bearertest.Config{})
+	w.loggedIn(append([]string{"acme"}, w.endpoints()...)...)
+	other := bearertest.Start(t, bearertest.Config{Clients: []bearertest.Client{{ID: "new", Secret: "new-secret"}}})
+	to := []string{"acme", "--issuer", other.URL, "--client-id", "new"}
+	w.fails(exitUsage, "BEARER_ACME_CLIENT_SECRET may be the secret of acme at "+strings.TrimPrefix(w.URL, "http://"), append([]string{"login"}, to...)...)
+	if got := len(other.Requests("")); got != 0 {
+		t.Errorf("got %d requests to the other server, want none", got)
+	}
+	write(t, "new-secret", "new-secret")
+	w.loggedIn(append(to, "--client-secret-file", "new-secret")...)
+}
+
 // The endpoints of a preset belong to its server, too.
 func TestAPresetElsewhereHasNoEndpointsOfThePreset(t *testing.T) {
 	w := newWorld(t, bearertest.Config{})

@@ -69,19 +69,25 @@ func (s *secrets) of(name string, required bool) func(context.Context) (string, 
 	return func(context.Context) (string, error) { return s.get(name) }
 }
 
-// get returns the secret: what was typed, else what the environment says. Its
+// get returns the secret: what was typed, else what the environment says. A file
+// that is not trusted gets none, and so the user is not asked for one: its
+// proxy_url, say, could lead it elsewhere than the question says. The
 // errors are mistakes: to ask again does not help, so a Cache must not wait and
 // try.
 func (s *secrets) get(name string) (string, error) {
 	variable := secretVariable(name)
 	secret := os.Getenv(variable)
 	switch {
+	case !s.trusted:
+		where := "the client's secret"
+		if secret != "" {
+			where = "the secret in " + variable
+		}
+		return "", mistake.Errorf("%s is not approved, so it does not decide where %s goes: read it, then type bearer allow", s.path, where)
 	case s.typed[name] != "":
 		return string(s.typed[name]), nil
 	case secret == "":
 		return "", mistake.Errorf("%w: set %s, or client_secret_file in %s", errNoSecret, variable, s.path)
-	case !s.trusted:
-		return "", mistake.Errorf("%s is not approved, so it does not decide where the secret in %s goes: read it, then type bearer allow", s.path, variable)
 	}
 	return secret, nil
 }

@@ -10,6 +10,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"example.com/bearer"
+	"example.com/bearer/cmd/bearer/internal/target"
+	"example.com/bearer/config"
 )
 
 const (
@@ -59,12 +61,12 @@ credentials), which needs no login.` + setupHelp,
 			if err != nil {
 				return err
 			}
-			return f.print(cmd.OutOrStdout(), token)
+			return f.print(cmd.OutOrStdout(), s.client, token)
 		},
 	}
 	flags := cmd.Flags()
 	flags.BoolVar(&f.json, "json", false, "print a JSON object, with expiry")
-	flags.BoolVar(&f.header, "header", false, "print the header line, for curl -H @-")
+	flags.BoolVar(&f.header, "header", false, "print the header line that the API takes, for curl -H @-")
 	addSetup(cmd, false)
 	return cmd
 }
@@ -162,7 +164,7 @@ func flush(ctx context.Context, cache *bearer.Cache) error {
 }
 
 // print writes the token, the only secret that the program ever prints.
-func (f tokenFlags) print(w io.Writer, t *bearer.Token) error {
+func (f tokenFlags) print(w io.Writer, c config.Client, t *bearer.Token) error {
 	switch {
 	case f.json:
 		scope, _ := t.Extra("scope").(string)
@@ -173,7 +175,8 @@ func (f tokenFlags) print(w io.Writer, t *bearer.Token) error {
 			Scope       string    `json:"scope,omitempty"`
 		}{t.AccessToken, "Bearer", t.Expiry.UTC().Truncate(time.Second), scope})
 	case f.header:
-		_, err := fmt.Fprintln(w, "Authorization: Bearer "+t.AccessToken)
+		name, value := target.Header(c, t.AccessToken)
+		_, err := fmt.Fprintln(w, name+": "+value)
 		return err
 	}
 	_, err := fmt.Fprintln(w, t.AccessToken)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"example.com/bearer/bearertest"
+	"example.com/bearer/cmd/bearer/internal/declaration"
 	"example.com/bearer/cmd/bearer/internal/home"
 )
 
@@ -51,6 +52,24 @@ func TestAStoredTokenCostsNoRequestAndNoFlags(t *testing.T) {
 	w.wantTokenRequests(1)
 	if got, want := w.Requests(bearertest.TokenEndpoint)[0].Form.Get("scope"), "read write more"; got != want {
 		t.Errorf("scope: got %q, want %q", got, want)
+	}
+}
+
+// The header is the one in which the client's API takes the token.
+func TestTokenHeaderOfTheClient(t *testing.T) {
+	w := newWorld(t, bearertest.Config{})
+	for settings, header := range map[string]string{
+		"":                     "Authorization: Bearer ",
+		"token_scheme: Token":  "Authorization: Token ",
+		"token_header: X-Shop": "X-Shop: ",
+		"token_header: X-Shop, token_scheme: Tok": "X-Shop: Tok ",
+	} {
+		write(t, declaration.Name, "clients: {shop: {token_url: '"+w.Endpoint(bearertest.TokenEndpoint)+"', client_id: client, client_secret: "+clientSecret+", "+settings+"}}")
+		w.ok("allow")
+		token := w.ok("token", "shop")
+		if got := w.ok("token", "shop", "--header"); got != header+token {
+			t.Errorf("%q: got %q, want %q", settings, got, header+token)
+		}
 	}
 }
 
@@ -205,7 +224,7 @@ func TestSecretFromAFileAndFromStdin(t *testing.T) {
 	if err := os.WriteFile(file, []byte("\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	w.fails(exitTemporary, "is empty", "token", "acme", "--token-url", url, "--client-secret-file", file) // it may be about to be written
+	w.fails(exitUsage, "--client-secret-file: this file is empty", "token", "acme", "--token-url", url, "--client-secret-file", file)
 	if err := os.WriteFile(file, []byte(clientSecret+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -25,12 +25,27 @@ var errEdit = errors.New("this program cannot edit it")
 // to those that it has, or with anew in place of all but its store. Everything
 // else stays: comments, order, and empty lines.
 func (f File) Declare(name string, settings []Setting, anew bool) ([]byte, error) {
-	edited, err := edit(f.Data, name, settings, anew)
+	data, bom := bytes.CutPrefix(f.Data, []byte(byteOrderMark))
+	crlf := bytes.Contains(data, []byte("\r\n"))
+	if crlf {
+		data = bytes.ReplaceAll(data, []byte("\r\n"), []byte("\n"))
+	}
+	edited, err := edit(data, name, settings, anew)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w; declare the client %s there by hand", f.Path, err, name)
 	}
+	if crlf {
+		edited = bytes.ReplaceAll(edited, []byte("\n"), []byte("\r\n"))
+	}
+	if bom {
+		edited = append([]byte(byteOrderMark), edited...)
+	}
 	return edited, nil
 }
+
+// byteOrderMark begins files of some editors on Windows, whose lines end in
+// CR LF.
+const byteOrderMark = "\ufeff"
 
 func edit(data []byte, name string, settings []Setting, anew bool) ([]byte, error) {
 	if isJSON(data) {
@@ -72,7 +87,7 @@ func edit(data []byte, name string, settings []Setting, anew bool) ([]byte, erro
 		escape(&value)
 		set(client, s.Key, &value)
 	}
-	edited, err := print(document, marked)
+	edited, err := print(document, layoutOf(data, document), marked)
 	if err != nil {
 		return nil, err
 	}
@@ -149,9 +164,10 @@ func within(n *yaml.Node, text string) bool {
 	return false
 }
 
-func print(document *yaml.Node, marked bool) ([]byte, error) {
+func print(document *yaml.Node, as layout, marked bool) ([]byte, error) {
 	var out bytes.Buffer
-	dumper, err := yaml.NewDumper(&out, yaml.WithIndent(2), yaml.WithCompactSeqIndent(false), yaml.WithLineWidth(-1), yaml.WithUnicode(true))
+	dumper, err := yaml.NewDumper(&out, yaml.WithIndent(as.indent), yaml.WithCompactSeqIndent(as.compact), yaml.WithExplicitStart(as.start),
+		yaml.WithLineWidth(-1), yaml.WithUnicode(true))
 	if err != nil {
 		return nil, err
 	}

@@ -66,6 +66,12 @@ providers: # of our own
 			"clients:\n  '1':\n    client_id: \"true\"\n    audience: 'a: #b'\n"},
 		"empty lines within a text": {"b", []Setting{{"client_id", "x"}}, false, "clients:\n  a:\n    client_secret: |\n      one\n\n      two\n",
 			"clients:\n  a:\n    client_secret: |\n      one\n\n      two\n  b:\n    client_id: x\n"},
+		"from Windows": {"b", []Setting{{"client_id", "x"}}, false, "\ufeff# mine\r\nclients:\r\n  a:\r\n    client_id: y\r\n\r\n    audience: z\r\n",
+			"\ufeff# mine\r\nclients:\r\n  a:\r\n    client_id: y\r\n\r\n    audience: z\r\n  b:\r\n    client_id: x\r\n"},
+		"four spaces": {"b", []Setting{{"client_id", "x"}}, false, "---\nclients:\n    a:\n        scopes:\n            - y\n        client_id: y\n",
+			"---\nclients:\n    a:\n        scopes:\n            - y\n        client_id: y\n    b:\n        client_id: x\n"},
+		"lists at their keys": {"b", []Setting{{"client_id", "x"}}, false, "clients:\n  a:\n    scopes:\n    - y\n    client_id: y\n",
+			"clients:\n  a:\n    scopes:\n    - y\n    client_id: y\n  b:\n    client_id: x\n"},
 	} {
 		before := tt.before
 		if before == "" {
@@ -87,6 +93,7 @@ func TestDeclareRefusesWhatItCannotEdit(t *testing.T) {
 		"clients is a list": "clients: [a]\n",
 		"an alias":          "x: &x {client_id: a}\nclients: {a: *x}\n",
 		"a shared anchor":   "clients:\n  a: &a {client_id: x}\n  b: *a\n",
+		"JSON with a BOM":   "\ufeff{}",
 		"two documents":     "clients: {}\n---\nclients: {}\n",
 	} {
 		anew := what == "a shared anchor"

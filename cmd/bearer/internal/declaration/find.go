@@ -64,7 +64,9 @@ func Find(flag string) (File, error) {
 			err = fmt.Errorf("%s is not a regular file", f.Path)
 		}
 		if err == nil {
-			f.Data, err = read(f.Path)
+			// What was read counts, not what was there before: somebody
+			// else may change a link meanwhile.
+			f.Data, info, err = read(f.Path)
 		}
 		if ownInfo, ownErr := os.Stat(own); ownErr == nil && os.SameFile(info, ownInfo) {
 			// By its own path: in a link's folder, relative paths would
@@ -98,15 +100,19 @@ func Own() (string, error) {
 	return filepath.Join(folder, Name), err
 }
 
-func read(path string) ([]byte, error) {
+// read returns what is in the file, and which file that is.
+func read(path string) (data []byte, info fs.FileInfo, err error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxSize+1))
+	if info, err = f.Stat(); err != nil {
+		return nil, nil, err
+	}
+	data, err = io.ReadAll(io.LimitReader(f, maxSize+1))
 	if err == nil && len(data) > maxSize {
 		err = fmt.Errorf("%s is larger than 1 MiB", path) // and half of it must not be written back
 	}
-	return data, err
+	return data, info, err
 }

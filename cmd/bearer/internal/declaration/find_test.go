@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -159,5 +160,69 @@ func TestUpdateKeepsLinksAndWhatItCannotChange(t *testing.T) {
 	info, err := os.Lstat("link.yaml")
 	if text, readErr := os.ReadFile(real); err != nil || readErr != nil || string(text) != "changed" || info.Mode()&os.ModeSymlink == 0 {
 		t.Errorf("got %q behind a file of mode %v (%v, %v), want it changed behind the link", text, info.Mode(), err, readErr)
+	}
+}
+
+// A link that changes while the file is read does not make what somebody else
+// wrote the user's own.
+func TestFindWhileALinkChanges(t *testing.T) {
+	own := filepath.Join(folders(t), Name)
+	put(t, own, "own")
+	put(t, "theirs", "theirs")
+	if err := os.Symlink(own, Name); err != nil {
+		t.Skip(err)
+	}
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() { // ends when stop is closed
+		defer close(stopped)
+		for i := 0; ; i++ {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			target := own
+			if i%2 == 0 {
+				target = "theirs"
+			}
+			if err := errors.Join(os.Symlink(target, "next"), os.Rename("next", Name)); err != nil {
+				t.Errorf("the link: %v", err)
+				return
+			}
+		}
+	}()
+	for range 3000 {
+		f, err := Find("")
+		if err != nil {
+			t.Errorf("Find: %v", err)
+			break
+		}
+		if string(f.Data) != "own" && !f.Found {
+			t.Error("got what another one wrote, not found but as the user's own")
+			break
+		}
+	}
+	close(stop)
+	<-stopped
+}
+
+// The file keeps its mode, and a link to a file that is not there yet makes that
+// file.
+func TestUpdateKeepsTheMode(t *testing.T) {
+	folders(t)
+	put(t, "there.yaml", "clients: {}\n")
+	if err := errors.Join(os.Chmod("there.yaml", 0o640), os.MkdirAll("dotfiles", 0o700), os.Symlink("dotfiles/later.yaml", "link.yaml")); err != nil {
+		t.Skip(err)
+	}
+	for path, want := range map[string]os.FileMode{"there.yaml": 0o640, "link.yaml": 0o600} {
+		if err := Update(t.Context(), path, func(File) ([]byte, error) { return []byte("changed"), nil }); err != nil {
+			t.Fatal(err)
+		}
+		if info, err := os.Stat(path); err != nil || runtime.GOOS != "windows" && info.Mode() != want {
+			t.Errorf("%s: got the mode %v and %v, want %v", path, info.Mode(), err, want)
+		}
+	}
+	if info, err := os.Lstat("link.yaml"); err != nil || info.Mode()&os.ModeSymlink == 0 {
+		t.Errorf("got %v and %v, want a link still", info, err)
 	}
 }

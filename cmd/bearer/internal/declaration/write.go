@@ -37,7 +37,7 @@ func Update(ctx context.Context, path string, change func(File) ([]byte, error))
 
 // Read reads the file at path.
 func Read(path string) (File, error) {
-	data, err := read(path)
+	data, _, err := read(path)
 	return File{Path: path, Data: data}, err
 }
 
@@ -67,6 +67,9 @@ func write(path string, data []byte) error {
 	}
 	defer os.Remove(f.Name()) // does nothing after the rename
 	_, err = f.Write(data)
+	if info, statErr := os.Stat(path); err == nil && statErr == nil {
+		err = f.Chmod(info.Mode().Perm()) // others may read it, if they could
+	}
 	if err == nil {
 		err = f.Sync()
 	}
@@ -94,6 +97,12 @@ func temporary(path string) (*os.File, error) {
 func target(path string) string {
 	if found, err := filepath.EvalSymlinks(path); err == nil {
 		return found
+	}
+	if to, err := os.Readlink(path); err == nil { // there is no file yet
+		if filepath.IsAbs(to) {
+			return to
+		}
+		return filepath.Join(filepath.Dir(path), to)
 	}
 	return path
 }

@@ -4,7 +4,6 @@
 package target
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,8 +23,7 @@ type Target struct {
 	names     []string     // hosts, as they are declared
 	whole     bool         // hosts are declared: each path of them will do
 	plaintext bool         // insecure_allow_http
-	header    string       // that carries the token
-	scheme    string       // before the token there; empty: none
+	carrier   carrier
 }
 
 // Of returns the target of a client. If the server's answers say where the API
@@ -38,10 +36,7 @@ func Of(ctx context.Context, set *config.Set, client string) (*Target, error) {
 	t := &Target{
 		client: client, whole: len(declared.Hosts) > 0,
 		plaintext: declared.InsecureAllowHTTP != nil && *declared.InsecureAllowHTTP,
-		header:    cmp.Or(declared.TokenHeader, "Authorization"), scheme: declared.TokenScheme,
-	}
-	if declared.TokenHeader == "" {
-		t.scheme = cmp.Or(t.scheme, "Bearer")
+		carrier:   carrierOf(declared),
 	}
 	if t.base, err = set.BaseURL(ctx, client); err != nil {
 		return nil, err
