@@ -104,8 +104,8 @@ func (j *Job) Run(ctx context.Context, input io.Reader) error {
 // read parses the input and passes on what has no result.
 func (j *Job) read(ctx context.Context, input io.Reader, to chan<- *request) error {
 	in := newLines(input)
-	passed := 0 // lines that have a result
-	for {
+	passed := 0            // lines that have a result
+	for ctx.Err() == nil { // lines that are not sent do not meet it below
 		l, err := in.next()
 		if errors.Is(err, io.EOF) {
 			break
@@ -133,7 +133,7 @@ func (j *Job) read(ctx context.Context, input io.Reader, to chan<- *request) err
 			return nil
 		}
 	}
-	if passed < j.Output.done.n {
+	if passed < j.Output.done.n && ctx.Err() == nil {
 		return fmt.Errorf("the output has results of %d lines that the list does not have: resume with the same list, or choose another output", j.Output.done.n-passed)
 	}
 	return nil

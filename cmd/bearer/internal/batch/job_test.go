@@ -3,6 +3,7 @@ package batch
 import (
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -100,6 +101,21 @@ func TestTheAPIIsAskedAgainWhenItSays(t *testing.T) {
 			w.Errorf("got %+v after %v, want 200 at the fourth attempt, after 3 minutes", got, took)
 		}
 	})
+	var first time.Time // one worker: no race
+	spent := func(rw http.ResponseWriter, r *http.Request) {
+		if first.IsZero() {
+			first = time.Now()
+		}
+		if left := time.Hour - time.Since(first); left > 0 {
+			rw.Header().Set("Retry-After", strconv.Itoa(int(left/time.Second)))
+			rw.WriteHeader(http.StatusTooManyRequests)
+		}
+	}
+	inWorld(t, bearertest.Config{}, spent, func(w *world) {
+		if got := w.run("/a", func(j *Job) { j.Retries = 1 }); got[0].Status != 200 {
+			w.Errorf("got %+v, want 200 once the hour's quota is new", got[0])
+		}
+	})
 	always := func(rw http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/v1/item/0" {
 			rw.Header().Set("Retry-After", "60")
@@ -166,6 +182,21 @@ func TestRedirects(t *testing.T) {
 		}
 		if sent := foreign.Authorizations(); len(sent) != 0 {
 			w.Errorf("the other host got %q, want no token", sent)
+		}
+	})
+}
+
+// A line that is not UTF-8 would be sent with other bytes than it has.
+func TestLinesThatAreNotUTF8(t *testing.T) {
+	inWorld(t, bearertest.Config{}, ok, func(w *world) {
+		got := w.run("{\"url\": \"/a\", \"body\": \"\xe9\"}\n{\"url\":\"/b\",\"id\":\"\xff\"}\n/c\xe9\n", nil)
+		for i, want := range []string{"UTF-8", "UTF-8", ""} {
+			if got[i].Error != want && !strings.Contains(got[i].Error, want) || want == "" && got[i].Error != "" {
+				t.Errorf("line %d: got the error %q, want %q", i+1, got[i].Error, want)
+			}
+		}
+		if w.requests() != 1 {
+			t.Errorf("the API got %v, want the last line alone", w.sent)
 		}
 	})
 }

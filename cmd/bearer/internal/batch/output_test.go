@@ -267,3 +267,28 @@ func FuzzLines(f *testing.F) {
 		}
 	})
 }
+
+// Whatever an API answers, the next run can read the output.
+func TestAnyBodyCanBeResumed(t *testing.T) {
+	bodies := map[string]string{
+		"/v1/deep":  strings.Repeat("[", 10_000) + strings.Repeat("]", 10_000),
+		"/v1/two":   "1,2",
+		"/v1/close": "1]",
+		"/v1/blank": " \n ",
+		"/v1/lines": "{\n\"a\":\n1}",
+	}
+	api := func(rw http.ResponseWriter, r *http.Request) {
+		rw.Header().Set("Content-Type", "application/json")
+		io.WriteString(rw, bodies[r.URL.Path])
+	}
+	inWorld(t, bearertest.Config{}, api, func(w *world) {
+		o := w.open(false)
+		if err := w.job(o).Run(w.Context(), strings.NewReader("/deep\n/two\n/close\n/blank\n/lines\n")); err != nil {
+			t.Fatal(err)
+		}
+		o.Close()
+		if got := w.open(true).Before().OK; got != len(bodies) {
+			t.Errorf("got %d results of the run before, want %d", got, len(bodies))
+		}
+	})
+}

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"unicode/utf8"
 
 	"example.com/bearer/cmd/bearer/internal/target"
 )
@@ -139,6 +140,9 @@ func (r *request) idempotent() bool {
 // decode reads one JSON object without unknown keys. Its errors do not quote
 // the object, which may hold secrets.
 func decode(data []byte, s *spec) error {
+	if !utf8.Valid(data) { // encoding/json would send other bytes in its place
+		return errors.New("the line is not UTF-8: write such a body in body_base64")
+	}
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.DisallowUnknownFields()
 	if err := d.Decode(s); err != nil {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"mime"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -56,13 +57,19 @@ func (r *Result) answered(a *answer, wanted []string) {
 	kind, _, _ := mime.ParseMediaType(a.header.Get("Content-Type"))
 	switch body := a.body.Bytes(); {
 	case len(body) == 0:
-	case (kind == "application/json" || strings.HasSuffix(kind, "+json")) && utf8.Valid(body) && json.Valid(body):
+	case (kind == "application/json" || strings.HasSuffix(kind, "+json")) && utf8.Valid(body) && fits(body):
 		r.Body = bytes.TrimSpace(body)
 	case utf8.Valid(body) && bytes.IndexByte(body, 0) < 0:
 		r.Body, _ = json.Marshal(string(body)) // a string has no error
 	default:
 		r.BodyBase64 = body
 	}
+}
+
+// fits reports whether a body is JSON that can stand in a result: nested as
+// deeply as encoding/json reads, with the result around it.
+func fits(body []byte) bool {
+	return json.Valid(body) && json.Valid(slices.Concat([]byte("["), body, []byte("]")))
 }
 
 func (r *Result) took(d time.Duration) { r.Millis = d.Milliseconds() }

@@ -199,3 +199,37 @@ func (d *fullDisk) Write(p []byte) (int, error) {
 	d.left = 1 << 20 // somebody makes room
 	return n, errFull
 }
+
+// Ctrl-C ends the reading of a list too, also in a part of it that has nothing
+// to send.
+func TestInterruptionAmongFaultyLines(t *testing.T) {
+	inWorld(t, bearertest.Config{}, ok, func(w *world) {
+		ctx, cancel := context.WithCancel(w.Context())
+		defer cancel()
+		var out bytes.Buffer
+		input := &faulty{then: cancel}
+		if err := w.job(NewOutput(&out)).Run(ctx, input); !errors.Is(err, context.Canceled) {
+			w.Errorf("got the error %v, want that of the context", err)
+		}
+		synctest.Wait()
+		if input.reads > 2 {
+			w.Errorf("got %d reads of the list, want none after Ctrl-C", input.reads)
+		}
+	})
+}
+
+// faulty is a list of lines that cannot be sent. Its second Read calls then.
+type faulty struct {
+	reads int
+	then  func()
+}
+
+func (f *faulty) Read(b []byte) (int, error) {
+	switch f.reads++; f.reads {
+	case 2:
+		f.then()
+	case 10:
+		return 0, io.EOF
+	}
+	return copy(b, "https://evil.test/\n"), nil
+}

@@ -19,9 +19,9 @@ const (
 	firstPause   = 500 * time.Millisecond
 	longestPause = 30 * time.Second
 
-	// retryAfterCap keeps an answer from holding the batch up for hours. If
-	// the server means it, it says so again.
-	retryAfterCap = 5 * time.Minute
+	// retryAfterCap keeps an answer from holding the batch up for days. APIs
+	// with a quota per hour ask for less.
+	retryAfterCap = time.Hour
 
 	// outagePatience is how long a request waits for a token while the
 	// authorization server fails. Then the batch ends, and may be resumed.

@@ -14,6 +14,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unicode/utf8"
 )
 
 // header is where a caller may present its token, if Authorization does not
@@ -123,6 +124,8 @@ func (c *Callers) read() (list []caller, err error) {
 		switch {
 		case len(words) > 2:
 			fault(n, "write a name and a token, with a space between them")
+		case !utf8.ValidString(name): // it is a label of the metrics
+			fault(n, "the name is not UTF-8; write another")
 		case len(token) < 16:
 			fault(n, "the token is shorter than 16 characters; make a longer one, for example with openssl rand -hex 16")
 		case strings.IndexFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) >= 0:

@@ -114,6 +114,7 @@ func TestFaultyCallers(t *testing.T) {
 		"":                                       "names no caller",
 		"# none":                                 "names no caller",
 		"a b c":                                  ":1: write a name and a token",
+		"jos\xe9 0123456789abcdef":               ":1: the name is not UTF-8",
 		"\nshort":                                ":2: the token is shorter",
 		"token-with-\u00e9-0123456789":           ":1: the token has a character",
 		"a 0123456789abcdef\na 0123456789abcdeg": ":2: the name is taken",

@@ -28,7 +28,8 @@ func (p *Proxy) failed(client string, err error) *problem {
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &network) && network.Timeout():
 		a.status = http.StatusGatewayTimeout
 	}
-	a.detail = p.Explain(err)
+	a.detail = "The connection to the API of " + client + " failed: " + p.Explain(err) +
+		". Check base_url, and whether the API runs. It may have processed the request: send one again only if that does no harm."
 	return a
 }
 

@@ -68,7 +68,7 @@ func TestAPIDown(t *testing.T) {
 	w := newWorld(t, bearertest.Config{}, oneClient, nil)
 	w.send("GET", "/", "")
 	w.api.Close()
-	w.wants(w.send("GET", "/", ""), http.StatusBadGateway, "problems/upstream")
+	w.wants(w.send("GET", "/", ""), http.StatusBadGateway, "Check base_url, and whether the API runs.")
 	w.wants(w.send("GET", "/-/readyz", ""), 200, "ready")
 }
 

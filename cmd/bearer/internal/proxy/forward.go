@@ -58,6 +58,10 @@ func (x *exchange) rewrite(r *httputil.ProxyRequest) {
 		delete(out.Header, name)
 	}
 	withoutOwnCookie(out.Header)
+	if len(out.Header["Accept-Encoding"]) == 0 {
+		// Otherwise the transport asks for gzip, for itself.
+		out.Header.Set("Accept-Encoding", "identity")
+	}
 	if protocol := out.Header["Upgrade"]; len(protocol) > 0 && !strings.EqualFold(protocol[0], "websocket") {
 		// A connection that speaks another protocol, such as h2c, would carry
 		// requests that pass none of our checks.
@@ -85,6 +89,7 @@ func (x *exchange) modify(resp *http.Response) error {
 	delete(h, "Alt-Svc")
 	delete(h, "Strict-Transport-Security")
 	x.relocate(resp)
+	x.bringHome(resp)
 	x.answered(resp.StatusCode)
 	return nil
 }

@@ -245,3 +245,22 @@ func TestWhatTheAPISees(t *testing.T) {
 		}
 	}
 }
+
+// An answer comes as the caller asked for it: not compressed for the proxy
+// alone, by which an API may hold up a stream, and which hides how long it is.
+func TestEncodings(t *testing.T) {
+	w := newWorld(t, bearertest.Config{}, oneClient, nil)
+	for i, test := range []struct {
+		header []string
+		want   string
+	}{
+		{nil, "identity"},
+		{[]string{"Accept-Encoding: br"}, "br"},
+		{[]string{"Accept-Encoding: gzip"}, "gzip"},
+	} {
+		w.raw("GET /daily", test.header...)
+		if got := w.arrived()[i].Header.Get("Accept-Encoding"); got != test.want {
+			t.Errorf("%q: the API got the Accept-Encoding %q, want %q", test.header, got, test.want)
+		}
+	}
+}

@@ -42,3 +42,18 @@ func (l limits) match(method string, path *url.URL) bool {
 	}
 	return false
 }
+
+// overrides are headers by which some frameworks take a request for one with
+// another method or path than it says.
+var overrides = []string{"X-Http-Method", "X-Http-Method-Override", "X-Method-Override", "X-Original-Url", "X-Rewrite-Url"}
+
+// overridden returns the header with which a request may get around l, empty
+// if it has none.
+func (l limits) overridden(h http.Header) string {
+	for _, name := range overrides {
+		if len(l) > 0 && len(h[name]) > 0 {
+			return name
+		}
+	}
+	return ""
+}

@@ -102,9 +102,9 @@ func noClient(names []string) *problem {
 	}
 }
 
-func notAllowed(client, method string) *problem {
+func notAllowed(client, what string) *problem {
 	return &problem{
 		kind: "not-allowed", status: http.StatusForbidden, title: "This request is not allowed", client: client,
-		detail: "The declaration of " + client + " does not allow " + method + " for this path. See allow in its file.",
+		detail: "The declaration of " + client + " does not allow " + what + " for this path. See allow in its file.",
 	}
 }

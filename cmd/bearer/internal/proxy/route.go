@@ -91,8 +91,8 @@ func (t *table) find(r *http.Request) (*route, *url.URL, *problem) {
 	if r.Method == http.MethodConnect || r.Method == http.MethodTrace || r.Method == "TRACK" {
 		return nil, nil, badMethod(r.Method) // TRACE would be answered with our token
 	}
-	if !plain(r.URL.Path) {
-		return nil, nil, badPath()
+	if r.URL.Opaque != "" || !plain(r.URL.Path) {
+		return nil, nil, badPath() // GET x:http://... has no path, and would be sent as it is
 	}
 	found, rest := t.routes[0], &url.URL{Path: r.URL.Path, RawPath: r.URL.RawPath, RawQuery: r.URL.RawQuery}
 	if found.prefix != "" {
@@ -107,6 +107,9 @@ func (t *table) find(r *http.Request) (*route, *url.URL, *problem) {
 	}
 	if !found.limits.allow(r.Method, rest) {
 		return nil, nil, notAllowed(found.name, r.Method)
+	}
+	if name := found.limits.overridden(r.Header); name != "" {
+		return nil, nil, notAllowed(found.name, "the header "+name)
 	}
 	return found, rest, nil
 }

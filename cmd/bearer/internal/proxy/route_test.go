@@ -57,7 +57,7 @@ func TestAmbiguousPaths(t *testing.T) {
 	for _, path := range []string{
 		"/../admin", "/a/..", "/a/./b", "/.", "/%2e%2e/admin", "/.%2E/admin", "/a/%2e", "/..%2fadmin", "/a%2f..%2f..%2fadmin",
 		"/%252e%252e/admin", "/%25252e%25252e/admin", "/..%5cadmin", "/a%5c..%5c..%5cadmin", "/..;/admin", "/..;x=1/admin", "/%2e%2e%3b/admin",
-		"/a%00b", "/a%0d%0ab", "/.%20./%2e%2e%20/x",
+		"/a%00b", "/a%0d%0ab", "/.%20./%2e%2e%20/x", "/%25zz/%252e%252e/x",
 	} {
 		w.wants(w.send("GET", path, ""), 400, `"/problems/path`[1:])
 	}
@@ -104,6 +104,19 @@ func TestLimits(t *testing.T) {
 		if passed := len(w.arrived()) - before; (passed == 1) != (test.want == 200) {
 			t.Errorf("%s %s: the API got %d requests", test.method, test.path, passed)
 		}
+	}
+}
+
+// allow is about what the API does: a header by which it may do something else
+// is refused. Without allow it is the caller's own affair.
+func TestLimitsAndOverrides(t *testing.T) {
+	w := newWorld(t, bearertest.Config{}, twoClients, nil)
+	for _, name := range []string{"X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override", "X-Original-URL", "X-Rewrite-URL"} {
+		w.wants(w.send("POST", "/files/groups/7/members", "", name, "DELETE"), 403, "does not allow the header X-")
+		w.wants(w.send("POST", "/reports/a", "", name, "DELETE"), 200, "")
+	}
+	if got := len(w.arrived()); got != 5 {
+		t.Errorf("the API got %d requests, want the 5 of reports", got)
 	}
 }
 

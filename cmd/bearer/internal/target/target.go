@@ -74,7 +74,7 @@ func (t *Target) URL(raw string) (*url.URL, error) {
 		return nil, fmt.Errorf("%s: is not an absolute URL: write https:// and the host, or / before a path", u.Scheme)
 	}
 	u.Fragment, u.RawFragment = "", ""
-	if climbs(u.Path) {
+	if Climbs(u.Path) {
 		return nil, fmt.Errorf("%s has a segment . or .., by which a server may leave the path: write the path that it stands for", show(u))
 	}
 	if err := t.Host(u); err != nil {
@@ -144,22 +144,52 @@ func (t *Target) below(u *url.URL) bool {
 	return path == base || strings.HasPrefix(path, base+"/")
 }
 
-// climbs reports whether a server may take a segment of the path, which has been
+// Climbs reports whether a server may take a segment of the path, which has been
 // unescaped once, for . or ..: it may unescape it again, take a backslash for a
-// slash, or drop what follows a semicolon.
-func climbs(path string) bool {
-	for again := true; again; {
+// slash, drop what follows a semicolon, or ignore spaces. A path that is escaped
+// still more often counts as one that climbs.
+func Climbs(path string) bool {
+	for range mostEscapes {
 		for segment := range strings.FieldsFuncSeq(path, func(r rune) bool { return r == '/' || r == '\\' }) {
 			segment, _, _ = strings.Cut(segment, ";")
-			if segment == "." || segment == ".." {
+			if segment = strings.TrimSpace(segment); segment == "." || segment == ".." {
 				return true
 			}
 		}
-		more, err := url.PathUnescape(path)
-		again = err == nil && more != path
+		more := unescape(path)
+		if more == path {
+			return false
+		}
 		path = more
 	}
-	return false
+	return true
+}
+
+// mostEscapes is how often a path is unescaped in search of what is hidden in
+// it. Without a limit, %252525... would take a time that is quadratic.
+const mostEscapes = 5
+
+// unescape is [url.PathUnescape] as a lenient server has it: an escape that is
+// faulty stays, and the others are unescaped.
+func unescape(path string) string {
+	var b strings.Builder
+	for {
+		before, after, found := strings.Cut(path, "%")
+		if !found && b.Len() == 0 {
+			return path // as most are
+		}
+		b.WriteString(before)
+		if !found {
+			return b.String()
+		}
+		c, err := url.PathUnescape("%" + after[:min(2, len(after))])
+		if path = after; err == nil {
+			path = after[2:]
+		} else {
+			c = "%"
+		}
+		b.WriteString(c)
+	}
 }
 
 // show returns a URL without a password and a query, which may be secret.
