@@ -19,7 +19,8 @@ func newAllow() *cobra.Command {
 		Long: `Approve a file, ./bearer.yaml if none is named, as it is now. Until then one that
 is merely found in the working directory, which may have come with a repository,
 may not run commands, read the environment, or name paths outside its folder, it
-is given no secret of the environment, and it finds no token of another file.
+is given no secret of the environment, nor one that you type, and it finds no token
+of another file.
 
 An approval is for the content at this path: any change needs another one. It does
 not cover what the file refers to, such as a script that it runs. A file that

@@ -27,7 +27,7 @@ func newLogin() *cobra.Command {
 CLIENT is one that the file declares; matrica or metafy; or a name of your choice
 for another server, which --issuer, or --auth-url and --token-url, describe. With
 another --issuer or --token-url than the client has, nothing of its declaration is
-used: it belongs to the old server.` + setupHelp,
+used, and not its secret in the environment: they belong to the old server.` + setupHelp,
 		Example: `  bearer login matrica --client-id ID --redirect-url http://127.0.0.1:8123/callback
   bearer login acme --issuer https://auth.example.com --client-id ID --scope "read write"
   bearer login acme --device`,
