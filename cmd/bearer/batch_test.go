@@ -91,7 +91,7 @@ func TestBatchFailures(t *testing.T) {
 	for range 2 {
 		status, _, stderr := feed(t, "/a\n/absent\nhttps://evil.test/\n", "batch", "app", "-o", out, "--resume")
 		if status != exitFailed || !strings.Contains(stderr, "2 failed") && !strings.Contains(stderr, "2 of them failed") ||
-			!strings.Contains(stderr, "1 with 404") || !strings.Contains(stderr, "1 without an answer") {
+			!strings.Contains(stderr, "1 with 404") || !strings.Contains(stderr, "1 without an answer, or not sent") {
 			t.Errorf("got status %d, stderr %q; want %d and the failures by kind", status, stderr, exitFailed)
 		}
 	}

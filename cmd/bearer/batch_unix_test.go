@@ -161,8 +161,11 @@ func TestExec(t *testing.T) {
 			t.Errorf("the environment has the secret %s", canary)
 		}
 	}
-	if status, out, _ := outcome("printf", "%s %s", "-X", "--config"); status != 0 || out != "-X --config" {
+	if status, out, _ := outcome("--", "printf", "%s %s %s", "-X", "--config", "--"); status != 0 || out != "-X --config --" {
 		t.Errorf("flags of the command: got status %d and %q, want them as they are", status, out)
+	}
+	if status, _, errs := outcome("sh", "-c", "true"); status != exitUsage || !strings.Contains(errs, "put -- before the command") {
+		t.Errorf("flags without --: got status %d and %q, want %d and what to do", status, errs, exitUsage)
 	}
 	if status, _, errs := outcome("--", "no-such-command"); status != exitNotFound || !strings.Contains(errs, "no-such-command") {
 		t.Errorf("got status %d and %q, want %d", status, errs, exitNotFound)

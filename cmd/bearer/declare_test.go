@@ -177,7 +177,8 @@ func TestNoConsentForWhatCannotBeKept(t *testing.T) {
 	w.fails(exitFailed, "acme could not be declared", append([]string{"login", "acme", "--no-browser"}, w.endpoints()...)...)
 	write(t, "bearer.yaml", "clients: {acme: {provider: matrica, client_id: x, store: false}, b: {provider: matrica, client_id: x}}")
 	w.fails(exitUsage, "remove store: false", "login", "acme")
-	w.fails(exitFailed, "the token could not be kept", "login", "b")
+	w.fails(exitUsage, "it does not decide where your login goes: read it, then type bearer allow", "login", "b")
+	w.fails(exitFailed, "the token could not be kept", "login", "b", "--config", "bearer.yaml")
 	if got := len(w.Requests("")); got != 0 {
 		t.Errorf("got %d requests, want none", got)
 	}

@@ -26,7 +26,7 @@ const (
 
 func newExec() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "exec CLIENT -- COMMAND [ARG...]",
+		Use:   "exec CLIENT [flags] -- COMMAND [ARG...]",
 		Short: "Run a command with a valid access token in " + tokenVariable,
 		Long: `Run a command with a valid access token in the environment variable
 ` + tokenVariable + `. The token is not renewed while the command runs; for one that runs
@@ -36,8 +36,8 @@ The command does not get the secrets of clients: variables named
 BEARER_..._CLIENT_SECRET, and those that hold a secret which the file declares, are
 left out of its environment.
 
-The exit status is the command's; 127 if it is not found, and 126 if it cannot be
-executed.`,
+What follows -- is the command and its flags. The exit status is the command's;
+127 if it is not found, and 126 if it cannot be executed.`,
 		Example: `  bearer exec reports -- sh -c 'curl -H "Authorization: Bearer $BEARER_TOKEN" https://api.example.com/v1/reports'
   bearer exec reports -- python3 report.py --year 2026`,
 		ValidArgsFunction: func(cmd *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
@@ -47,18 +47,15 @@ executed.`,
 			return completeClient(cmd, args, word)
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			// Without interspersed flags, pflag leaves the -- after CLIENT.
-			if len(args) > 1 && args[1] == "--" {
-				args = slices.Delete(args, 1, 2)
-			}
 			if len(args) < 2 {
 				return usagef("exec takes the name of a client and a command: see bearer exec --help")
 			}
 			return runWithToken(cmd, args[0], args[1:])
 		},
 	}
-	// The command's flags are its own, also without --.
-	cmd.Flags().SetInterspersed(false)
+	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
+		return usagef("%w: put -- before the command, if that is its flag", err)
+	})
 	return cmd
 }
 

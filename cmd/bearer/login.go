@@ -75,9 +75,15 @@ func (f loginFlags) run(s *session) error {
 	return s.keep(context.WithoutCancel(ctx), token)
 }
 
-// canKeep returns an error if the folders for the token and its declaration
-// cannot be written.
+// canKeep returns an error, before the user is asked for consent, if the file is
+// not to be trusted with a login, or if the folders for the token and its
+// declaration cannot be written.
 func (s *session) canKeep(ctx context.Context) error {
+	if !s.secrets.trusted {
+		// A cloned repository's token endpoint could be given the code of a
+		// well-known client.
+		return usagef("%s is not approved, so it does not decide where your login goes: read it, then type bearer allow", s.file.Path)
+	}
 	if s.changes() {
 		if err := declaration.Writable(s.file.Path); err != nil {
 			return fmt.Errorf("%s could not be declared: %w", s.name, err)

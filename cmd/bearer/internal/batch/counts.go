@@ -41,7 +41,7 @@ func (c Counts) Failures() string {
 	})
 	var parts []string
 	for _, s := range statuses {
-		what := "without an answer"
+		what := "without an answer, or not sent"
 		switch {
 		case s >= http.StatusBadRequest:
 			what = fmt.Sprintf("with %d", s)
