@@ -51,10 +51,10 @@ Below /-/ are healthz, readyz, metrics, and a page that opens by the link which
 is printed. SIGHUP reads the file again, SIGTERM ends the proxy when the requests
 in flight have ended.`,
 		Example: `  bearer proxy reports
-  curl -H "Authorization: Bearer $TOKEN" http://127.0.0.1:8080/daily
+  curl -H "Authorization: Bearer $(cat ~/.config/bearer/caller-token)" http://127.0.0.1:8080/daily
 
   bearer proxy --socket /run/user/1000/bearer.sock
-  curl --unix-socket /run/user/1000/bearer.sock http://localhost/reports/daily`,
+  curl --unix-socket /run/user/1000/bearer.sock http://localhost/daily   # /reports/daily with several clients`,
 		ValidArgsFunction: func(cmd *cobra.Command, _ []string, word string) ([]string, cobra.ShellCompDirective) {
 			return completeClient(cmd, nil, word)
 		},
@@ -75,7 +75,7 @@ in flight have ended.`,
 	flags.StringVar(&f.callerTokenFile, "caller-token-file", "", "a `FILE` of callers, each line a name and a token; edits count within a second")
 	flags.BoolVar(&f.noCallerToken, "no-caller-token", false, "let every program on this machine use the proxy")
 	flags.StringArrayVar(&f.hosts, "host", nil, "a further `NAME` that the proxy is called by")
-	flags.DurationVar(&f.drain, "drain", defaultDrain, "how long requests in flight may take after SIGTERM")
+	flags.DurationVar(&f.drain, "drain", defaultDrain, "the `TIME` that requests in flight have after SIGTERM")
 	return cmd
 }
 
