@@ -155,7 +155,8 @@ func (k *checker) use(c *declared) {
 	case other.own.Use == c.name:
 		k.quotes(c, "use", quoted(c.own.Use)+" uses this client in turn; declare the credential in one of them", "these clients use each other; declare the credential in one of them")
 	case other.own.Use != "":
-		k.quotes(c, "use", quoted(c.own.Use)+" uses "+other.own.Use+" itself; write use: "+other.own.Use, "that client uses another one itself; name that one")
+		theirs := printable(other.own.Use)
+		k.quotes(c, "use", quoted(c.own.Use)+" uses "+theirs+" itself; write use: "+theirs, "that client uses another one itself; name that one")
 	}
 }
 
