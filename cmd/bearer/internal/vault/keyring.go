@@ -67,6 +67,9 @@ var turn = make(chan struct{}, 1)
 // ask the user for a password, so inKeyring returns when ctx ends and leaves do
 // running. Its goroutine ends when the keyring answers.
 func inKeyring(ctx context.Context, do func() error) error {
+	if err := ctx.Err(); err != nil {
+		return keyringError(err) // select would choose the turn as often
+	}
 	select {
 	case turn <- struct{}{}:
 	case <-ctx.Done():

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/zalando/go-keyring"
 
@@ -114,12 +115,16 @@ func TestKeyringThatFailsIsNoEmptyKeyring(t *testing.T) {
 func TestKeyringThatHangsIsLeft(t *testing.T) {
 	hang := make(chan struct{})
 	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if err := inKeyring(ctx, func() error { <-hang; return nil }); !errors.Is(err, context.Canceled) {
+	if err := inKeyring(ctx, func() error { cancel(); <-hang; return nil }); !errors.Is(err, context.Canceled) {
 		t.Errorf("the first: got %v, want context.Canceled", err)
 	}
-	if err := inKeyring(ctx, func() error { return nil }); !errors.Is(err, context.Canceled) {
-		t.Errorf("who waits for its turn: got %v, want context.Canceled", err)
+	waiting, leave := context.WithTimeout(t.Context(), time.Millisecond)
+	defer leave()
+	if err := inKeyring(waiting, func() error { return nil }); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("one that waits for its turn: got %v, want context.DeadlineExceeded", err)
+	}
+	if err := inKeyring(ctx, func() error { t.Error("the keyring was used"); return nil }); !errors.Is(err, context.Canceled) {
+		t.Errorf("one that need not begin: got %v, want context.Canceled", err)
 	}
 	close(hang)
 	if err := inKeyring(t.Context(), func() error { return nil }); err != nil {
