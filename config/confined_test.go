@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -103,7 +104,10 @@ func TestConfinedAfterOpening(t *testing.T) {
 	inside := w.write(t, "inside", "secret")
 	set := w.load(t, config.Loader{Confined: true}, "clients: {a: {token_url: AUTH/token, client_id: client, client_secret_file: inside}}")
 	if err := errors.Join(os.Remove(inside), os.Symlink(outside, inside)); err != nil {
-		t.Skip(err)
+		if runtime.GOOS == "windows" { // which may refuse links
+			t.Skip(err)
+		}
+		t.Fatal(err)
 	}
 	cache, err := set.Cache("a")
 	if err != nil {

@@ -62,9 +62,7 @@ func TestFindTakesTheFirst(t *testing.T) {
 func TestFindInTheWorkingDirectory(t *testing.T) {
 	own := folders(t)
 	put(t, filepath.Join(own, Name), "own")
-	if err := os.Symlink(filepath.Join(own, Name), Name); err != nil {
-		t.Skip(err)
-	}
+	link(t, filepath.Join(own, Name), Name)
 	if f, err := Find(""); err != nil || f.Found || f.Path != filepath.Join(own, Name) {
 		t.Errorf("a link to the user's own: got %s, found %v, and %v; want it by its own path, not found", f.Path, f.Found, err)
 	}
@@ -106,9 +104,8 @@ func TestApprovalIsForAFolder(t *testing.T) {
 	trusted(true)
 
 	elsewhere := t.TempDir()
-	if err := errors.Join(os.Symlink(here, filepath.Join(elsewhere, "folder")), os.Symlink(filepath.Join(here, Name), filepath.Join(elsewhere, Name))); err != nil {
-		t.Skip(err)
-	}
+	link(t, here, filepath.Join(elsewhere, "folder"))
+	link(t, filepath.Join(here, Name), filepath.Join(elsewhere, Name))
 	t.Chdir(filepath.Join(elsewhere, "folder"))
 	trusted(true)
 	t.Chdir(elsewhere)
@@ -144,9 +141,7 @@ func TestUpdateByManyAtOnce(t *testing.T) {
 func TestUpdateKeepsLinksAndWhatItCannotChange(t *testing.T) {
 	real := filepath.Join(folders(t), "real.yaml")
 	put(t, real, "clients: {}\n")
-	if err := os.Symlink(real, "link.yaml"); err != nil {
-		t.Skip(err)
-	}
+	link(t, real, "link.yaml")
 	change := func(text string, err error) error {
 		return Update(t.Context(), "link.yaml", func(File) ([]byte, error) { return []byte(text), err })
 	}
@@ -169,9 +164,7 @@ func TestFindWhileALinkChanges(t *testing.T) {
 	own := filepath.Join(folders(t), Name)
 	put(t, own, "own")
 	put(t, "theirs", "theirs")
-	if err := os.Symlink(own, Name); err != nil {
-		t.Skip(err)
-	}
+	link(t, own, Name)
 	stop, stopped := make(chan struct{}), make(chan struct{})
 	go func() { // ends when stop is closed
 		defer close(stopped)
@@ -211,9 +204,10 @@ func TestFindWhileALinkChanges(t *testing.T) {
 func TestUpdateKeepsTheMode(t *testing.T) {
 	folders(t)
 	put(t, "there.yaml", "clients: {}\n")
-	if err := errors.Join(os.Chmod("there.yaml", 0o640), os.MkdirAll("dotfiles", 0o700), os.Symlink("dotfiles/later.yaml", "link.yaml")); err != nil {
-		t.Skip(err)
+	if err := errors.Join(os.Chmod("there.yaml", 0o640), os.MkdirAll("dotfiles", 0o700)); err != nil {
+		t.Fatal(err)
 	}
+	link(t, "dotfiles/later.yaml", "link.yaml")
 	for path, want := range map[string]os.FileMode{"there.yaml": 0o640, "link.yaml": 0o600} {
 		if err := Update(t.Context(), path, func(File) ([]byte, error) { return []byte("changed"), nil }); err != nil {
 			t.Fatal(err)
@@ -224,5 +218,16 @@ func TestUpdateKeepsTheMode(t *testing.T) {
 	}
 	if info, err := os.Lstat("link.yaml"); err != nil || info.Mode()&os.ModeSymlink == 0 {
 		t.Errorf("got %v and %v, want a link still", info, err)
+	}
+}
+
+// link makes a link to a file. Only Windows may refuse that.
+func link(t *testing.T, to, path string) {
+	t.Helper()
+	switch err := os.Symlink(to, path); {
+	case err != nil && runtime.GOOS == "windows":
+		t.Skip(err)
+	case err != nil:
+		t.Fatal(err)
 	}
 }
