@@ -1,6 +1,7 @@
 package bearer
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -18,7 +19,7 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// DirStore is a [Store] and [Locker] of files in the folder that it names. All
+// DirStore is a [Store], [Locker] and [Swapper] of files in the folder that it names. All
 // processes that name the folder share it. Methods of the empty DirStore return
 // an error. Keys of any bytes and any length but zero are safe: none leads out
 // of the folder.
@@ -43,12 +44,18 @@ const (
 	dirValue  = ".json"
 	dirLock   = ".lock"
 	dirTemp   = ".tmp-"
+
+	dirChanges = "changes-" // the locks of changes
 )
 
 const (
 	// dirPolling is the pause between two attempts to get a lock: the
 	// operating system has no wait that a context can end.
 	dirPolling = 10 * time.Millisecond
+
+	// dirPollingChanges is that pause for a lock that is held while a file is
+	// written.
+	dirPollingChanges = time.Millisecond
 
 	// dirStale is the age of a temporary file whose writer has died. Writing
 	// takes milliseconds. Should a writer have been suspended instead, its
@@ -79,6 +86,11 @@ func (d DirStore) Put(ctx context.Context, key string, data []byte) error {
 		return err
 	}
 	d.sweep()
+	unlock, err := d.lockChanges(ctx, key)
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	return dirError(writeFile(path, data))
 }
 
@@ -88,16 +100,84 @@ func (d DirStore) Delete(ctx context.Context, key string) error {
 	if err != nil {
 		return err
 	}
-	err = os.Remove(path)
+	if _, err := os.Stat(string(d)); errors.Is(err, fs.ErrNotExist) {
+		return nil // and none is made for its lock
+	}
+	unlock, err := d.lockChanges(ctx, key)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	return removeFile(path)
+}
+
+// Swap implements [Swapper].
+func (d DirStore) Swap(ctx context.Context, key string, old, new []byte) error {
+	path, err := d.path(ctx, key, dirValue)
+	if err != nil {
+		return err
+	}
+	if err := d.make(); err != nil {
+		return err
+	}
+	d.sweep()
+	unlock, err := d.lockChanges(ctx, key)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	data, err := os.ReadFile(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		data = nil
+	case err != nil:
+		return dirError(err)
+	case data == nil:
+		data = []byte{} // there is a file, and it is empty
+	}
+	switch {
+	case (data == nil) != (old == nil) || !bytes.Equal(data, old):
+		return ErrChanged
+	case new == nil:
+		return removeFile(path)
+	}
+	return dirError(writeFile(path, new))
+}
+
+// removeFile removes the file at path, if there is one, also from the disk.
+func removeFile(path string) error {
+	err := os.Remove(path)
 	if err == nil || errors.Is(err, fs.ErrNotExist) {
 		// Also if the file was gone: the Delete that removed it may have
 		// failed here.
-		err = syncDir(string(d))
-	}
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil // there is no folder
+		err = syncDir(filepath.Dir(path))
 	}
 	return dirError(err)
+}
+
+// lockChanges excludes other changes of key, in all processes, for the time of
+// one: a file can be replaced in one step, but not compared and replaced. Some
+// keys share a lock file, so that there are few of those.
+func (d DirStore) lockChanges(ctx context.Context, key string) (unlock func(), err error) {
+	sum := sha256.Sum256([]byte(key))
+	path := filepath.Join(string(d), dirChanges+hex.EncodeToString(sum[:1])+dirLock)
+	lock, err := lockFile(ctx, path, dirPollingChanges)
+	if err != nil {
+		return nil, err
+	}
+	return func() { _ = lock.Unlock() }, nil // closing the file ends the lock in any case
+}
+
+// lockFile waits for the lock of the file at path, which it makes.
+func lockFile(ctx context.Context, path string, polling time.Duration) (*flock.Flock, error) {
+	// A flock for each call, so that calls of one process exclude each other
+	// too, and unlocking twice releases no lock but its own.
+	lock := flock.New(path)
+	if _, err := lock.TryLockContext(ctx, polling); err != nil {
+		return nil, dirError(fmt.Errorf("lock %s: %w", path, err))
+	}
+	_ = os.Chmod(path, 0o600) // the umask may have taken more; see writeFile
+	return lock, nil
 }
 
 // Lock implements [Locker]. Its errors never match [errors.ErrUnsupported].
@@ -109,13 +189,10 @@ func (d DirStore) Lock(ctx context.Context, key string) (unlock func() error, er
 	if err := d.make(); err != nil {
 		return nil, err
 	}
-	// A flock for each call, so that calls of one process exclude each other
-	// too, and unlocking twice releases no lock but its own.
-	lock := flock.New(path)
-	if _, err := lock.TryLockContext(ctx, dirPolling); err != nil {
-		return nil, dirError(fmt.Errorf("lock %s: %w", path, err))
+	lock, err := lockFile(ctx, path, dirPolling)
+	if err != nil {
+		return nil, err
 	}
-	_ = os.Chmod(path, 0o600) // the umask may have taken more; see writeFile
 	return func() error { return dirError(lock.Unlock()) }, nil
 }
 

@@ -18,6 +18,10 @@ var (
 	// ErrNotFound is what a [Store] returns when it holds nothing under a key.
 	ErrNotFound = errors.New("bearer: not found in the store")
 
+	// ErrChanged is what a [Swapper] returns when the value is not the one that
+	// was to be replaced.
+	ErrChanged = errors.New("bearer: the stored value has changed meanwhile")
+
 	// ErrInsecure is returned by [Transport] for a request that would send a
 	// token in plaintext (RFC 6750 section 5.3). See [Transport.InsecureAllowHTTP].
 	ErrInsecure = errors.New("bearer: refusing to send a token in plaintext")

@@ -1,6 +1,7 @@
 package bearer
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -42,7 +43,7 @@ type Store interface {
 type Locker interface {
 	// Lock waits until it holds the lock of key, or ctx ends; then the error
 	// matches ctx's. ctx limits the wait only: a lock is held until unlock
-	// is called, or the process that holds it dies. The lock is advisory:
+	// is called, or the process that holds it dies or hangs. The lock is advisory:
 	// Get, Put and Delete neither take nor need it, and Delete does not
 	// release it. To call unlock again does nothing, or is an error; it
 	// never releases a lock that was taken since.
@@ -52,10 +53,41 @@ type Locker interface {
 	// one either. Cache compares with ==, because errors of the operating
 	// system such as ENOTSUP match ErrUnsupported, and a lock that fails is
 	// not the same as none.
+	//
+	// A Locker whose locks also end by themselves, a while after their holder
+	// was last heard of, has a method
+	//
+	//	Lease() time.Duration
+	//
+	// that returns how long that is, positive, or 0 if its locks do not. It keeps
+	// the lock of a holder that runs. A holder that was suspended for longer may
+	// find that another one has the lock, and unlock returns an error then; so a
+	// Locker with leases is a [Swapper] too.
 	Lock(ctx context.Context, key string) (unlock func() error, err error)
 }
 
-// MemoryStore is a [Store] and [Locker] in memory, for tests, and for several
+// A Swapper is a [Store] that replaces a value in one step, if it is still the
+// one that the caller has seen. It protects a record where a lock cannot: from a
+// process that was suspended for longer than its lock lasts, and comes back. A
+// [Cache] with a Swapper notes there that it is about to spend a refresh token,
+// before it does.
+//
+// A type that embeds a Swapper and overrides its Get or Put overrides Swap too.
+type Swapper interface {
+	// Swap stores new under key if the value there is old, as Put does, and
+	// otherwise returns an error that matches [ErrChanged], and has changed
+	// nothing. A nil old stands for no value, a nil new removes the value; an
+	// empty slice that is not nil is a value. Get, Put, Delete and Swap of one
+	// key take effect one after the other. After any other error the value may be
+	// either. Swap neither modifies nor keeps old and new, and neither takes nor
+	// needs the lock of a [Locker].
+	//
+	// A wrapper around another Store returns [errors.ErrUnsupported] itself if
+	// that Store is not a Swapper, as it does for Lock.
+	Swap(ctx context.Context, key string, old, new []byte) error
+}
+
+// MemoryStore is a [Store], [Locker] and [Swapper] in memory, for tests, and for several
 // Caches of one credential in one process. The zero value is empty and ready to
 // use. A MemoryStore must not be copied after first use.
 type MemoryStore struct {
@@ -91,6 +123,24 @@ func (s *MemoryStore) Delete(_ context.Context, key string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.data, key)
+	return nil
+}
+
+// Swap implements [Swapper].
+func (s *MemoryStore) Swap(_ context.Context, key string, old, new []byte) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if data, ok := s.data[key]; ok != (old != nil) || !bytes.Equal(data, old) {
+		return ErrChanged
+	}
+	if new == nil {
+		delete(s.data, key)
+		return nil
+	}
+	if s.data == nil {
+		s.data = make(map[string][]byte)
+	}
+	s.data[key] = slices.Clone(new)
 	return nil
 }
 

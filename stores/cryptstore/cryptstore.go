@@ -2,11 +2,13 @@
 package cryptstore
 
 import (
+	"bytes"
 	"context"
 	"crypto/aes"
 	"crypto/cipher"
 	"errors"
 	"fmt"
+	"time"
 
 	"example.com/bearer"
 )
@@ -16,8 +18,8 @@ import (
 // key, is an error. The keys under which values are stored are not encrypted,
 // and an older value of the same key that someone puts back is not detected.
 //
-// Its Lock is that of the other Store, and returns [errors.ErrUnsupported] if
-// that Store is not a [bearer.Locker]. Its methods may be called concurrently.
+// Its Lock is that of the other Store, and its Swap uses the other Store's; each
+// returns [errors.ErrUnsupported] if that Store has no such method. Its methods may be called concurrently.
 type EncryptedStore struct {
 	// Store keeps the encrypted values. Required.
 	Store bearer.Store
@@ -54,10 +56,22 @@ func (s *EncryptedStore) Get(ctx context.Context, key string) ([]byte, error) {
 	if err := s.check(); err != nil {
 		return nil, err
 	}
-	value, err := s.Store.Get(ctx, key)
+	_, data, err := s.get(ctx, key)
+	return data, err
+}
+
+// get returns a value as it is stored, and what it holds.
+func (s *EncryptedStore) get(ctx context.Context, key string) (value, data []byte, err error) {
+	value, err = s.Store.Get(ctx, key)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
+	data, err = s.open(ctx, key, value)
+	return value, data, err
+}
+
+// open decrypts a value.
+func (s *EncryptedStore) open(ctx context.Context, key string, value []byte) ([]byte, error) {
 	header, sealed, ok := split(value)
 	if !ok {
 		return nil, errors.New("cryptstore: the value was not written by an EncryptedStore: delete it")
@@ -78,13 +92,57 @@ func (s *EncryptedStore) Put(ctx context.Context, key string, data []byte) error
 	if err := s.check(); err != nil {
 		return err
 	}
-	k, err := s.key(ctx, "")
+	value, err := s.seal(ctx, key, data)
 	if err != nil {
 		return err
 	}
+	return s.Store.Put(ctx, key, value)
+}
+
+// seal encrypts data with the current key.
+func (s *EncryptedStore) seal(ctx context.Context, key string, data []byte) ([]byte, error) {
+	k, err := s.key(ctx, "")
+	if err != nil {
+		return nil, err
+	}
 	header := append([]byte{version, byte(len(k.ID))}, k.ID...)
-	sealed := k.gcm().Seal(nil, nil, data, associated(header, key))
-	return s.Store.Put(ctx, key, append(header, sealed...))
+	return append(header, k.gcm().Seal(nil, nil, data, associated(header, key))...), nil
+}
+
+// Swap implements [bearer.Swapper]: it compares what the values hold, since one
+// that is encrypted anew is never the same.
+func (s *EncryptedStore) Swap(ctx context.Context, key string, old, new []byte) error {
+	if err := s.check(); err != nil {
+		return err
+	}
+	swapper, ok := s.Store.(bearer.Swapper)
+	if !ok {
+		return errors.ErrUnsupported
+	}
+	for {
+		stored, data, err := s.get(ctx, key)
+		switch {
+		case errors.Is(err, bearer.ErrNotFound):
+			stored, data = nil, nil
+		case err != nil:
+			return err
+		case data == nil:
+			data = []byte{} // a value, and an empty one
+		}
+		if (data == nil) != (old == nil) || !bytes.Equal(data, old) {
+			return bearer.ErrChanged
+		}
+		var value []byte
+		if new != nil {
+			if value, err = s.seal(ctx, key, new); err != nil {
+				return err
+			}
+		}
+		// Another one may have encrypted the same data anew meanwhile.
+		if err := swapper.Swap(ctx, key, stored, value); !errors.Is(err, bearer.ErrChanged) || ctx.Err() != nil {
+			return err
+		}
+	}
 }
 
 // Delete implements [bearer.Store].
@@ -105,6 +163,14 @@ func (s *EncryptedStore) Lock(ctx context.Context, key string) (unlock func() er
 		return nil, errors.ErrUnsupported
 	}
 	return l.Lock(ctx, key)
+}
+
+// Lease is that of the other Store's locks; see [bearer.Locker].
+func (s *EncryptedStore) Lease() time.Duration {
+	if l, ok := s.Store.(interface{ Lease() time.Duration }); ok {
+		return l.Lease()
+	}
+	return 0
 }
 
 func (s *EncryptedStore) check() error {
