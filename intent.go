@@ -104,7 +104,7 @@ func (r *refresh) ready(ctx context.Context, x *session, prev *entry) error {
 	}
 	judged := x.notes().Intent
 	mine := intent{Token: hashOf(prev.token.RefreshToken), By: x.self, ID: rand.Text(), At: r.sent.Round(0).UTC()}
-	err := x.annotate(ctx, func(n *notes) error {
+	err := x.annotate(ctx, saveTimeout, func(n *notes) error {
 		if i := n.Intent; i.of(&prev.token) {
 			if i.By != x.self && (judged == nil || i.ID != judged.ID) {
 				return errAlive
@@ -209,7 +209,7 @@ func (r *refresh) report(ctx context.Context, x *session, prev *entry) {
 		return
 	}
 	failed := c.reportOf(s, time.Now())
-	_ = x.annotate(ctx, func(n *notes) error {
+	_ = x.annotate(ctx, saveWait, func(n *notes) error {
 		if n.Intent != nil && n.Intent.ID == r.intent && !f.spent {
 			n.Intent = nil
 		}
