@@ -89,19 +89,29 @@ func (r *refresh) ready(ctx context.Context, x *session, prev *entry) error {
 	}
 	if !x.swaps() || r.cache.load().unsaved != nil || x.notes().Reusable {
 		// Without a Swapper the lock has to do. While the Store lacks the token,
-		// the record has no refresh token that is worth to be protected.
+		// the refresh token in the record is worth nothing.
 		return nil
 	}
-	// The Store renews the lock while this process runs. Half a lease is what is
-	// certain if it was suspended.
-	if lease := x.lease(); lease > 0 && x.locked.Since(instant.Now()) >= lease/2 {
-		if err := r.relock(ctx, x, prev); err != nil {
+	for {
+		// The Store renews the lock while this process runs. Half a lease is what
+		// is certain if it was suspended.
+		if lease := x.lease(); lease > 0 && x.locked.Since(instant.Now()) >= lease/2 {
+			if err := r.relock(ctx, x, prev); err != nil {
+				return r.unready(x, err)
+			}
+		}
+		if r.intended == prev {
+			return nil
+		}
+		if err := r.intend(ctx, x, prev); err != nil {
 			return r.unready(x, err)
 		}
+		r.intended = prev
 	}
-	if r.intended == prev {
-		return nil
-	}
+}
+
+// intend writes the intent to send prev's refresh token.
+func (r *refresh) intend(ctx context.Context, x *session, prev *entry) error {
 	judged := x.notes().Intent
 	mine := intent{Token: hashOf(prev.token.RefreshToken), By: x.self, ID: rand.Text(), At: r.sent.Round(0).UTC()}
 	err := x.annotate(ctx, saveTimeout, func(n *notes) error {
@@ -116,11 +126,10 @@ func (r *refresh) ready(ctx context.Context, x *session, prev *entry) error {
 		n.Intent = &mine
 		return nil
 	})
-	if err != nil {
-		return r.unready(x, err)
+	if err == nil {
+		r.intent, r.sent = mine.ID, mine.At
 	}
-	r.intended, r.intent, r.sent = prev, mine.ID, mine.At
-	return nil
+	return err
 }
 
 // unready is what an intent that could not be written means: the refresh token
@@ -152,6 +161,9 @@ func (r *refresh) relock(ctx context.Context, x *session, prev *entry) error {
 	i := x.notes().Intent
 	if r.cache.load().entry != prev || i.of(&prev.token) && i.By != x.self {
 		return errReplaced
+	}
+	if i == nil || i.ID != r.intent {
+		r.intended = nil // who had the lock meanwhile has removed it
 	}
 	return nil
 }

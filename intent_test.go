@@ -219,49 +219,53 @@ func TestG22LateOutcome(t *testing.T) {
 	}
 }
 
-// G22: a holder that was suspended past its lease between the intent and the
-// sending looks at its lease, and sends nothing beside the new holder.
+// G22: a holder that was suspended past its lease before it sends, or between two
+// attempts, looks at its lease, and sends nothing beside the new holder.
 func TestG22SuspendedBeforeSending(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		f := newFleet()
-		f.login(t)
-		f.down = true
-		a := f.member("A")
-		stopped := false
-		a.at = func(step string) {
-			if step == "after send" && !stopped {
-				stopped = true
-				f.set(func() { f.down = false })
-				a.suspend(4 * time.Second) // then it would repeat
+	for _, row := range []struct {
+		at string
+		a  int // how often A sends
+	}{{"after swap", 0}, {"after send", 1}} {
+		synctest.Test(t, func(t *testing.T) {
+			f := newFleet()
+			f.login(t)
+			f.down = true
+			a, stopped := f.member("A"), false
+			a.at = func(step string) {
+				if step == row.at && !stopped {
+					stopped = true
+					f.set(func() { f.down = false })
+					a.suspend(4 * time.Second)
+				}
 			}
-		}
-		time.Sleep(10 * time.Second)
-		b := f.member("B")
-		b.at = func(step string) {
-			if step == "before send" {
-				b.suspend(2 * time.Second) // A comes back meanwhile
+			time.Sleep(10 * time.Second)
+			b := f.member("B")
+			b.at = func(step string) {
+				if step == "before send" {
+					b.suspend(2 * time.Second) // A comes back meanwhile
+				}
 			}
-		}
-		done := make(chan error)
-		go func() {
-			_, err := a.cache.Token(t.Context())
-			done <- err
-		}()
-		time.Sleep(time.Second)
-		if _, err := b.cache.Token(t.Context()); err != nil {
-			t.Errorf("B: got %v, want a token", err)
-		}
-		if err := <-done; err != nil {
-			t.Errorf("A: got %v, want B's token", err)
-		}
-		steps := f.steps()
-		if a, b := sendsOf(steps, "A"), sendsOf(steps, "B"); a != 1 || b != 1 {
-			t.Errorf("A sent %d times and B %d times, want once each: %v", a, b, steps)
-		}
-		if _, revoked := f.requests(); revoked {
-			t.Error("the server has seen a refresh token twice")
-		}
-	})
+			done := make(chan error)
+			go func() {
+				_, err := a.cache.Token(t.Context())
+				done <- err
+			}()
+			time.Sleep(time.Second)
+			if _, err := b.cache.Token(t.Context()); err != nil {
+				t.Errorf("B: got %v, want a token", err)
+			}
+			if err := <-done; err != nil {
+				t.Errorf("A: got %v, want B's token", err)
+			}
+			steps := f.steps()
+			if a, b := sendsOf(steps, "A"), sendsOf(steps, "B"); a != row.a || b != 1 {
+				t.Errorf("suspended %s: A sent %d times and B %d times, want %d and 1: %v", row.at, a, b, row.a, steps)
+			}
+			if _, revoked := f.requests(); revoked {
+				t.Error("the server has seen a refresh token twice")
+			}
+		})
+	}
 }
 
 // G22: a lease of more than a third of the reuse grace leaves no time for the
