@@ -60,7 +60,7 @@ func (r *refresh) open(ctx context.Context) (*session, error) {
 
 // judge treats a refresh that another process has begun and not finished. The
 // caller holds the Store's lock, so that the other one has died, or lost it.
-func (r *refresh) judge(ctx context.Context, x *session) {
+func (r *refresh) judge(x *session) {
 	if x.storage == nil {
 		return
 	}
@@ -69,15 +69,7 @@ func (r *refresh) judge(ctx context.Context, x *session) {
 	if i == nil || i.By == x.self || !i.of(tokenOf(e)) || !c.endpoint().refreshes(tokenOf(e)) {
 		return // what this process has sent, it knows better
 	}
-	found := false
-	c.updateToken(e, func(s *state) *state {
-		n := s.interrupted(r.reusableUntil(i.At), instant.Now())
-		found = n != s
-		return n
-	})
-	if found {
-		c.observer().tell(ctx, refreshFailed, Event{Err: errInterrupted, Took: time.Since(r.began)})
-	}
+	c.updateToken(e, func(s *state) *state { return s.interrupted(r.reusableUntil(i.At), instant.Now()) })
 }
 
 // ready is called right before prev's refresh token is sent. It makes sure that
@@ -117,7 +109,7 @@ func (r *refresh) intend(ctx context.Context, x *session, prev *entry) error {
 	err := x.annotate(ctx, saveTimeout, func(n *notes) error {
 		if i := n.Intent; i.of(&prev.token) {
 			if i.By != x.self && (judged == nil || i.ID != judged.ID) {
-				return errAlive
+				return errChanged // by one that has lost the lock, and does not know yet
 			}
 			if i.ID != mine.ID { // else a Swap that failed has worked
 				mine.At = i.At // it may be spent since then
@@ -138,8 +130,6 @@ func (r *refresh) unready(x *session, err error) error {
 	switch {
 	case err == errReplaced || err == errChanged:
 		return errReplaced // the next round reads the Store
-	case err == errAlive:
-		return err
 	case !x.shared:
 		return nil
 	}

@@ -225,7 +225,7 @@ func TestG22SuspendedBeforeSending(t *testing.T) {
 	for _, row := range []struct {
 		at string
 		a  int // how often A sends
-	}{{"after swap", 0}, {"after send", 1}} {
+	}{{"before swap", 0}, {"after swap", 0}, {"after send", 1}} {
 		synctest.Test(t, func(t *testing.T) {
 			f := newFleet()
 			f.login(t)
@@ -301,6 +301,61 @@ func TestG22LeaseTooLongForTheGrace(t *testing.T) {
 		}
 		if n := strings.Count(log.String(), "a third of the server's reuse grace"); n != 1 {
 			t.Errorf("got %d warnings, want 1: %s", n, &log)
+		}
+	})
+}
+
+// G22: what was interrupted longer ago than two thirds of the grace is left alone
+// as if there were none.
+func TestG22GraceIsOver(t *testing.T) {
+	for late, want := range map[time.Duration]int{6 * time.Second: 1, 7 * time.Second: 0} {
+		synctest.Test(t, func(t *testing.T) {
+			f := newFleet()
+			f.grace, f.declared = 10*time.Second, 10*time.Second
+			f.life = time.Hour
+			f.login(t)
+			a, b := f.member("A"), f.member("B")
+			a.at = func(step string) {
+				if step == "after send" {
+					a.kill()
+				}
+			}
+			if _, err := b.cache.Token(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			began := time.Now()
+			_, _ = renew(t, a)
+			f.steps()
+			time.Sleep(late - time.Since(began))
+			_, err := b.cache.Renew(t.Context(), nil)
+			if n := sendsOf(f.steps(), "B"); n != want || (err == nil) != (want == 1) {
+				t.Errorf("after %v: got %d requests and %v, want %d", late, n, err, want)
+			}
+			if _, err := b.cache.Token(t.Context()); err != nil {
+				t.Errorf("after %v: got %v, want a valid token", late, err)
+			}
+		})
+	}
+}
+
+// G22: an answer that says that the server has not processed the request takes
+// the intent back: the next process does not take the refresh token for spent.
+func TestG22IntentIsTakenBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet()
+		f.life = time.Hour
+		f.login(t)
+		a := f.member("A")
+		f.down = true
+		if _, err := renew(t, a); err == nil {
+			t.Fatal("got no error")
+		}
+		a.kill()
+		f.set(func() { f.down = false })
+		time.Sleep(time.Minute)
+		b := f.member("B")
+		if _, err := renew(t, b); err != nil {
+			t.Errorf("got %v, want a new token", err)
 		}
 	})
 }

@@ -130,7 +130,7 @@ func (r *refresh) once(ctx context.Context) (*entry, error) {
 		readCtx, cancelRead := context.WithTimeout(ctx, c.refreshTimeout())
 		defer cancelRead()
 		if storeErr = r.adopt(readCtx); storeErr == nil {
-			r.judge(ctx, x)
+			r.judge(x)
 		}
 	}
 	r.dog.watch("the Store", saving)

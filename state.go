@@ -423,7 +423,7 @@ func (s state) failed(f failure, now instant.Time) *state {
 		left := s.entry.expiry.Until(now)
 		pause = min(pause, left)                       // the endpoint is asked before callers are refused
 		retry = min(retry, max(left/4, shortestPause)) // several more attempts before the token expires
-		if f.spares(s.entry, now.Add(retry)) {
+		if f.spares(s.entry, now) {
 			retry = left
 		}
 	}
@@ -500,9 +500,6 @@ func (s *state) interrupted(grace instant.Time, now instant.Time) *state {
 	}
 	f.err, f.spent, f.grace = errInterrupted, true, grace
 	f.look = now.Add(lookPause(f.looks))
-	if s.valid(now) && f.lost(now) {
-		f.retry = s.entry.expiry
-	}
 	t := *s
 	t.failure = &f
 	return t.scheduled()

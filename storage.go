@@ -473,7 +473,7 @@ func (s *storage) attend(ctx context.Context, op string, wait time.Duration, do 
 			if p := recover(); p != nil {
 				result = panicked(p)
 			}
-			if result != nil && result != errChanged && result != errAlive {
+			if result != nil && result != errChanged {
 				s.failed(ctx, op, result)
 			}
 		}()
@@ -514,10 +514,6 @@ func (s *storage) lease() time.Duration {
 	}
 	return 0
 }
-
-// errAlive says that another process has changed the notes although this one
-// holds the lock.
-var errAlive = errors.New("another process is refreshing the token as well, since its lock or this one's has ended")
 
 // annotate changes the notes in the record of the token that was seen last, in
 // one step. It returns errChanged if the Store holds another token, and what
