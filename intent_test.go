@@ -338,6 +338,100 @@ func TestG22GraceIsOver(t *testing.T) {
 	}
 }
 
+// G22: the grace counts from the first time that the refresh token was sent, also
+// if a second process has died with it since.
+func TestG22GraceCountsFromTheFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet()
+		f.grace, f.declared = 10*time.Second, 10*time.Second
+		f.life = time.Hour
+		f.login(t)
+		began := time.Now()
+		for n, name := range []string{"A", "B"} {
+			m := f.member(name)
+			m.at = func(step string) {
+				if step == "after send" {
+					m.kill()
+				}
+			}
+			time.Sleep(time.Duration(n)*4*time.Second - time.Since(began))
+			_, _ = renew(t, m)
+			if n := sendsOf(f.steps(), name); n != 1 {
+				t.Fatalf("%s sent %d times, want once", name, n)
+			}
+		}
+		time.Sleep(9*time.Second - time.Since(began))
+		_, _ = renew(t, f.member("C"))
+		if n := sendsOf(f.steps(), "C"); n != 0 {
+			t.Errorf("C sent %d times 9 s after the first, want that it leaves the refresh token alone", n)
+		}
+	})
+}
+
+// G22: an intent that appears while another process has the lock, as after the
+// failover of a server, is one that may be under way.
+func TestG22LockOfTwo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet()
+		f.life = time.Hour
+		f.login(t)
+		a, b := f.member("A"), f.member("B")
+		a.at = func(step string) {
+			if step == "after send" {
+				a.kill()
+			}
+		}
+		stolen := false
+		b.at = func(step string) {
+			if step == "before swap" && !stolen {
+				stolen = true
+				f.set(func() { f.holder = nil })
+				_, _ = renew(t, a)
+				f.set(func() { f.holder, f.lost = b, time.Time{} })
+			}
+		}
+		_, _ = renew(t, b)
+		if n := sendsOf(f.steps(), "B"); n != 0 || !stolen {
+			t.Errorf("B sent %d times, want that it sees A's intent", n)
+		}
+	})
+}
+
+// G22: a process that was suspended between two attempts, while another one had
+// the lock and failed too, begins anew, with an intent.
+func TestG22SuspendedBetweenAttempts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet()
+		f.login(t)
+		f.down = true
+		a, b := f.member("A"), f.member("B")
+		b.cache.RetryFor = -1
+		sends := 0
+		a.at = func(step string) {
+			switch step {
+			case "before send":
+				sends++
+				if data, _ := f.store.Get(t.Context(), "k"); !strings.Contains(string(data), `"intent"`) {
+					t.Errorf("request %d is not announced: %s", sends, data)
+				}
+			case "after send":
+				if sends == 1 {
+					a.suspend(4 * time.Second)
+					f.set(func() { f.down = false })
+				}
+			}
+		}
+		time.Sleep(10 * time.Second)
+		go func() {
+			time.Sleep(time.Second)
+			_, _ = b.cache.Token(t.Context())
+		}()
+		if _, err := a.cache.Token(t.Context()); err != nil || sends != 2 {
+			t.Errorf("got %v after %d requests, want a token with the second", err, sends)
+		}
+	})
+}
+
 // G22: an answer that says that the server has not processed the request takes
 // the intent back: the next process does not take the refresh token for spent.
 func TestG22IntentIsTakenBack(t *testing.T) {
