@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -658,6 +659,63 @@ func TestG22StoreIsCutOff(t *testing.T) {
 		time.Sleep(time.Minute)
 		if _, err := c.Token(t.Context()); err != nil {
 			t.Errorf("afterwards: got %v, want a token", err)
+		}
+	})
+}
+
+// G20: while the Store is cut off, each process asks for client credentials
+// alone, and not all in the same instant.
+func TestG20ClientCredentialsWithoutTheStore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet()
+		f.cut = true
+		var mu sync.Mutex // guards at
+		at := make(map[time.Time]bool)
+		var wg sync.WaitGroup
+		for i := range 8 {
+			m := f.member(string(rune('A' + i)))
+			m.cache.Source = bearer.SourceFunc(func(context.Context) (*bearer.Token, error) {
+				mu.Lock()
+				defer mu.Unlock()
+				at[time.Now()] = true
+				return token("token", time.Hour), nil
+			})
+			wg.Go(func() {
+				if _, err := m.cache.Token(t.Context()); err != nil {
+					t.Errorf("got %v, want a token", err)
+				}
+			})
+		}
+		wg.Wait()
+		if len(at) != 8 {
+			t.Errorf("the processes asked at %d different times, want 8", len(at))
+		}
+	})
+}
+
+// G20: an outage that other processes told of long ago is over: a short one has
+// callers wait, not fail.
+func TestG20OldReport(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet()
+		f.life, f.rotates = time.Minute, false
+		f.login(t)
+		a, b := f.join("A"), f.join("B")
+		_, _ = b.Token(t.Context())
+		time.Sleep(time.Minute)
+		f.set(func() { f.down = true })
+		for range 20 { // seconds of an outage
+			_, _ = a.Token(t.Context())
+			_, _ = b.Token(t.Context())
+			time.Sleep(time.Second)
+		}
+		time.Sleep(time.Hour)
+		go func() {
+			time.Sleep(2 * time.Second)
+			f.set(func() { f.down = false })
+		}()
+		if _, err := b.Token(t.Context()); err != nil {
+			t.Errorf("an hour later, in an outage of 2 s: got %v, want a token", err)
 		}
 	})
 }

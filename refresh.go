@@ -273,7 +273,9 @@ func (r *refresh) ask(ctx context.Context, x *session, prev *entry) (*Token, *en
 	if before == nil {
 		before = new(failure)
 	}
-	endpoint.since = before.since
+	if before.goesOn(instant.Now()) {
+		endpoint.since = before.since
+	}
 
 	dead, refused := before.dead, before.refused
 	for prev != dead && endpoint.refreshes(tokenOf(prev)) {

@@ -129,6 +129,12 @@ func (f *failure) lost(now instant.Time) bool { return f.spent && f.grace.Reache
 // token was valid.
 func (f *failure) doubts(e *entry) bool { return e != nil && f.doubted == e }
 
+// goesOn reports whether another failure at now belongs to the outage that other
+// processes told of, as outage.fail decides for its own.
+func (f *failure) goesOn(now instant.Time) bool {
+	return f.since != (instant.Time{}) && f.at.Since(now) <= longestPause+defaultRetryFor
+}
+
 // secretMayChange reports whether the failure ends when the client's secret
 // changes.
 func (f *failure) secretMayChange() bool { return f.kind == refusal && supersedable(f.err) != nil }
@@ -404,7 +410,9 @@ func (s state) failed(f failure, now instant.Time) *state {
 		if p.spent {
 			f.spent, f.grace = true, p.grace // which counts from the first time
 		}
-		f.since, f.given = p.since, p.given
+		if p.goesOn(now) {
+			f.since, f.given = p.since, p.given
+		}
 		if f.dead == nil {
 			f.dead, f.refused = p.dead, p.refused
 		}
