@@ -28,6 +28,10 @@ type database struct {
 // sqliteOptions are those that the package's documentation recommends.
 const sqliteOptions = "?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=secure_delete(ON)"
 
+// sqliteQuick are those for tests that write thousands of times: the disk need
+// not have it.
+const sqliteQuick = sqliteOptions + "&_pragma=synchronous(OFF)"
+
 // sqliteDatabase is a file in a temporary folder.
 func sqliteDatabase(t testing.TB, options string) *database {
 	return set(t, &database{
@@ -51,7 +55,7 @@ func postgresDatabase(t testing.TB, options ...string) *database {
 	for i := 0; i < len(options); i += 2 {
 		query.Set(options[i], options[i+1])
 	}
-	u.RawQuery = query.Encode()
+	u.RawQuery = strings.ReplaceAll(query.Encode(), "+", "%20") // pgx takes a plus for one
 	return set(t, &database{
 		dialect: sqlstore.Postgres,
 		dsn:     u.String(),
