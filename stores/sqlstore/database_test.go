@@ -87,24 +87,31 @@ func (d *database) open(t testing.TB) *sql.DB { return d.openWith(t, nil) }
 
 // openWith is open with faults between the Store and the driver.
 func (d *database) openWith(t testing.TB, f *faults) *sql.DB {
-	open := sqlite.NewConnector
-	if d.dialect == sqlstore.Postgres {
-		open = stdlib.GetDefaultDriver().(driver.DriverContext).OpenConnector
-	}
-	connector, err := open(d.dsn)
+	db, err := d.connect(f)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if f != nil {
-		connector = &faultyConnector{connector, f}
-	}
-	db := sql.OpenDB(connector)
 	t.Cleanup(func() {
 		if err := db.Close(); err != nil {
 			t.Error(err)
 		}
 	})
 	return db
+}
+
+func (d *database) connect(f *faults) (*sql.DB, error) {
+	open := sqlite.NewConnector
+	if d.dialect == sqlstore.Postgres {
+		open = stdlib.GetDefaultDriver().(driver.DriverContext).OpenConnector
+	}
+	connector, err := open(d.dsn)
+	if err != nil {
+		return nil, err
+	}
+	if f != nil {
+		connector = &faultyConnector{connector, f}
+	}
+	return sql.OpenDB(connector), nil
 }
 
 // store returns a Store of the tables. Its leases are longer than any test, but
