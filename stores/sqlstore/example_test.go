@@ -37,7 +37,7 @@ func Example() {
 	var requests int
 	source := bearer.SourceFunc(func(context.Context) (*bearer.Token, error) {
 		requests++ // in earnest: a grant of package grant
-		return &bearer.Token{AccessToken: "a token", Expiry: time.Now().Add(time.Hour)}, nil
+		return &bearer.Token{AccessToken: "the-token", Expiry: time.Now().Add(time.Hour)}, nil
 	})
 	for range 3 { // as three programs would
 		cache := &bearer.Cache{Source: source, Store: store, Key: "billing"}
@@ -49,8 +49,8 @@ func Example() {
 	}
 	fmt.Println("token requests:", requests)
 	// Output:
-	// a token
-	// a token
-	// a token
+	// the-token
+	// the-token
+	// the-token
 	// token requests: 1
 }
