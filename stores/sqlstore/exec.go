@@ -204,8 +204,8 @@ func failed(ctx context.Context, op string, err error, secrets ...[]byte) error 
 const secretPrefix = 8
 
 // quotes reports whether text has the beginning of secret, in one of the forms
-// in which programs print bytes. pgx prints an argument that does not fit the
-// type of its column.
+// in which programs print bytes. PostgreSQL prints a parameter that does not fit
+// the type of its column, as text or in hex.
 func quotes(text string, secret []byte) bool {
 	if len(secret) < secretPrefix {
 		return false
