@@ -14,7 +14,8 @@ import (
 
 // The pauses between two looks at what others change: a lock that is held, or a
 // database that has refused to run a statement beside another one. They grow
-// from the first to the last, by half each time.
+// from the first to the last, by half each time, and each is shortened by up to
+// half, so that waiters of several processes do not keep step.
 const (
 	firstPause = 10 * time.Millisecond
 	lastPause  = 250 * time.Millisecond
@@ -26,7 +27,7 @@ type backoff struct{ last time.Duration }
 // wait pauses for at most the given time, or until ctx ends.
 func (b *backoff) wait(ctx context.Context, most time.Duration) error {
 	b.last = min(max(firstPause, b.last*3/2), lastPause)
-	timer := time.NewTimer(min(b.last/2+rand.N(b.last), most))
+	timer := time.NewTimer(min(b.last/2+rand.N(b.last/2), most))
 	defer timer.Stop()
 	select {
 	case <-timer.C:
