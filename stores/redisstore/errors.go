@@ -47,8 +47,11 @@ func (e *storeError) Unwrap() error { return e.err }
 
 // failed returns err as the caller of op gets it.
 func failed(ctx context.Context, op string, err error) error {
-	if err == nil || err == bearer.ErrChanged {
-		return err
+	switch err {
+	case nil:
+		return nil
+	case errChanged:
+		return bearer.ErrChanged
 	}
 	text, told := "redisstore: "+op+": ", err.Error()
 	// An unknown command, such as EVALSHA where scripts are forbidden, is

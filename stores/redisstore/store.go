@@ -174,13 +174,16 @@ func (s *Store) Swap(ctx context.Context, key string, old, new []byte) error {
 	return s.write(ctx, "swap", key, -1, func(seen record) (record, error) {
 		switch {
 		case seen.held() != present || !bytes.Equal(seen.data(), old):
-			return nil, bearer.ErrChanged
+			return nil, errChanged
 		case new == nil && !present:
 			return nil, nil
 		}
 		return next, nil
 	})
 }
+
+// errChanged becomes bearer.ErrChanged, which a client's hook might return.
+var errChanged = errors.New("changed")
 
 // errDoubt says that nobody can tell whether a write has taken place.
 var errDoubt = errors.New("the answer was lost, and the value has been changed since: it may have been written in between, or not")
