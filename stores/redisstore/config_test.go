@@ -43,6 +43,7 @@ func TestMistakes(t *testing.T) {
 		{"short lease", "k", &redisstore.Store{Client: client, LeaseTime: time.Millisecond}, "Store.LeaseTime is 1ms"},
 		{"negative lease", "k", &redisstore.Store{Client: client, LeaseTime: -1}, "Store.LeaseTime is -1ns"},
 		{"negative replicas", "k", &redisstore.Store{Client: client, Replicas: -1}, "Store.Replicas is -1"},
+		{"braces", "k", &redisstore.Store{Client: client, Prefix: "{}:"}, `Store.Prefix is "{}:"`},
 		{"replicas of a ring", "k", &redisstore.Store{Client: redis.NewRing(&redis.RingOptions{}), Replicas: 1}, "*redis.Ring"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -29,6 +29,7 @@ func bubble(t *testing.T, test func(t *testing.T, m *miniredis.Miniredis, open f
 		var clients []*redis.Client
 		test(t, m, func() *redisstore.Store {
 			c := redis.NewClient(&redis.Options{
+				Addr:   "127.0.0.1:1", // not a name to look up
 				Dialer: func(context.Context, string, string) (net.Conn, error) { return m.Dial() },
 			})
 			clients = append(clients, c)

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"slices"
 	"testing"
 	"time"
 
@@ -101,13 +102,11 @@ func start(t *testing.T, args ...string) (addr string) {
 		}
 		t.Skip("there is no redis-server to start")
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	port := freePort(t)
+	if i := slices.Index(args, "--port"); i >= 0 {
+		port = args[i+1]
 	}
-	addr = listener.Addr().String()
-	listener.Close()
-	_, port, _ := net.SplitHostPort(addr)
+	addr = net.JoinHostPort("127.0.0.1", port)
 	cmd := exec.Command(program, append([]string{"--port", port, "--bind", "127.0.0.1", "--save", "", "--dir", t.TempDir()}, args...)...)
 	var log bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &log, &log
@@ -129,6 +128,20 @@ func start(t *testing.T, args ...string) (addr string) {
 		return err == nil
 	})
 	return addr
+}
+
+// freePort returns a port that nothing listens on.
+func freePort(t *testing.T) string {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	_, port, err := net.SplitHostPort(listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return port
 }
 
 // eventually waits until the condition is true.

@@ -44,7 +44,7 @@ type Store struct {
 	Client redis.UniversalClient
 
 	// Prefix begins the name of each key in Redis, so that programs can share
-	// a database. Empty: "bearer:".
+	// a database. It must not have braces. Empty: "bearer:".
 	Prefix string
 
 	// LeaseTime is how long a lock outlives a holder that has died, is
