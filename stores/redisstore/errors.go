@@ -20,8 +20,8 @@ func (s *Store) check(key string) error {
 		return mistake.New("redisstore: Store.Client is nil: set it to a client of go-redis, such as redis.NewClient returns")
 	case strings.ContainsAny(s.Prefix, "{}"):
 		return mistake.Errorf("redisstore: Store.Prefix is %q: leave out the braces, which decide on the slot in a cluster", s.Prefix)
-	case s.LeaseTime != 0 && s.LeaseTime < shortestLease:
-		return mistake.Errorf("redisstore: Store.LeaseTime is %v: set it to %v or more, or leave it out", s.LeaseTime, shortestLease)
+	case s.LeaseDuration != 0 && s.LeaseDuration < shortestLease:
+		return mistake.Errorf("redisstore: Store.LeaseDuration is %v: set it to %v or more, or leave it out", s.LeaseDuration, shortestLease)
 	case s.Replicas < 0:
 		return mistake.Errorf("redisstore: Store.Replicas is %d: set it to 1 or more, or leave it out", s.Replicas)
 	case key == "":

@@ -119,49 +119,6 @@ func TestAnswerLost(t *testing.T) {
 	})
 }
 
-// A call that finds no server says so, and leaves what was there, or what it was
-// to bring about.
-func TestServerGone(t *testing.T) {
-	onServers(t, func(t *testing.T, server *server) {
-		for _, step := range steps {
-			for fault, name := range map[tcpcut.Fault]string{tcpcut.Refuse: "refused", tcpcut.Swallow: "swallowed", tcpcut.Hold: "held"} {
-				t.Run(step.name+" "+name, func(t *testing.T) {
-					server := server.part(t)
-					direct := server.store(t)
-					for n := 0; ; n++ {
-						s, link := cuttable(t, server, 20*time.Millisecond)
-						s.LeaseTime = 100 * time.Millisecond
-						set(t, direct, step.before)
-						wantOne(t, s, step.before)
-						link.CutAfter(n, fault)
-						err := step.do(t.Context(), s)
-						if !link.Mend() {
-							break
-						}
-						for _, wrong := range []error{bearer.ErrNotFound, bearer.ErrChanged, errors.ErrUnsupported, context.DeadlineExceeded} {
-							if errors.Is(err, wrong) {
-								t.Errorf("gone after %d pieces: got error %v, which matches %q", n, err, wrong)
-							}
-						}
-						wantOne(t, direct, step.before, step.after)
-						// Whatever comes late comes to nothing now.
-						if err := direct.Put(t.Context(), "k", []byte("later")); err != nil {
-							t.Fatal(err)
-						}
-						link.Close()
-						wantOne(t, direct, "later")
-						if unlock, err := direct.Lock(t.Context(), "k"); err != nil {
-							t.Errorf("Lock afterwards: got error %v, want none", err)
-						} else if err := unlock(); err != nil {
-							t.Errorf("unlock afterwards: got error %v, want none", err)
-						}
-					}
-				})
-			}
-		}
-	})
-}
-
 // A write that reaches the server after a later one changes nothing, even if the
 // same value, or none, is there again.
 func TestLateWrites(t *testing.T) {
@@ -198,6 +155,7 @@ func TestLateWrites(t *testing.T) {
 
 // A call returns when its context ends, whatever go-redis waits for.
 func TestContextEndsAtOnce(t *testing.T) {
+	t.Parallel()
 	server := miniServer(t)
 	for _, step := range steps {
 		for _, fault := range []tcpcut.Fault{tcpcut.Swallow, tcpcut.Hold} {

@@ -61,7 +61,7 @@ func TestLease(t *testing.T) {
 	if got, want := new(redisstore.Store).Lease(), 15*time.Second; got != want {
 		t.Errorf("of the zero value: got %v, want %v", got, want)
 	}
-	if got, want := (&redisstore.Store{LeaseTime: time.Minute}).Lease(), time.Minute; got != want {
+	if got, want := (&redisstore.Store{LeaseDuration: time.Minute}).Lease(), time.Minute; got != want {
 		t.Errorf("got %v, want %v", got, want)
 	}
 }
@@ -257,7 +257,7 @@ func TestLockLost(t *testing.T) {
 				server := server.part(t)
 				first, link := cuttable(t, server, time.Second)
 				second := server.store(t)
-				first.LeaseTime, second.LeaseTime = 300*time.Millisecond, 300*time.Millisecond
+				first.LeaseDuration, second.LeaseDuration = 300*time.Millisecond, 300*time.Millisecond
 				set(t, first, "old")
 				unlock := mustLock(t, first, "k")
 				link.Cut(fault)

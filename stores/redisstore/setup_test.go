@@ -55,6 +55,7 @@ func cluster(t *testing.T, args ...string) []string {
 // In a cluster, what belongs to a key is in one slot, and a release is heard of at
 // each node.
 func TestCluster(t *testing.T) {
+	t.Parallel()
 	addrs := cluster(t)
 	open := func(t *testing.T, prefix string) *redisstore.Store {
 		client := redis.NewClusterClient(&redis.ClusterOptions{Addrs: addrs})
@@ -87,7 +88,7 @@ func TestCluster(t *testing.T) {
 	})
 	t.Run("replicas", func(t *testing.T) {
 		s := open(t, "r:")
-		s.Replicas = 1 // there is none
+		s.Replicas = 1     // there is none
 		for i := range 3 { // of both nodes
 			key := fmt.Sprint(i)
 			if err := s.Put(t.Context(), key, []byte("v")); err == nil || !strings.Contains(err.Error(), "0 of 1 replicas") {
@@ -107,6 +108,7 @@ const permissions = "~bearer:* &bearer:* +eval +evalsha +get +getrange +set +del
 
 // The rights that the package's comment lists are enough.
 func TestPermissions(t *testing.T) {
+	t.Parallel()
 	grant := func(t *testing.T, addr, rights string) {
 		c := redis.NewClient(&redis.Options{Addr: addr})
 		defer c.Close()
@@ -173,6 +175,7 @@ func TestPermissions(t *testing.T) {
 // A write that replicas have is one that they have, and one that they have not
 // is an error.
 func TestReplicas(t *testing.T) {
+	t.Parallel()
 	master := start(t)
 	link, err := tcpcut.To(master)
 	if err != nil {
@@ -219,12 +222,13 @@ func TestScriptsLost(t *testing.T) {
 
 // A server that is restarted has what it had, if it keeps an append-only file.
 func TestRestart(t *testing.T) {
+	t.Parallel()
 	dir, port := t.TempDir(), freePort(t)
 	args := []string{"--port", port, "--dir", dir, "--appendonly", "yes"}
 	var client *redis.Client
 	open := func() *redisstore.Store {
 		client = redis.NewClient(&redis.Options{Addr: "127.0.0.1:" + port})
-		return &redisstore.Store{Client: client, LeaseTime: time.Minute}
+		return &redisstore.Store{Client: client, LeaseDuration: time.Minute}
 	}
 	var unlock func() error
 	t.Run("before", func(t *testing.T) {

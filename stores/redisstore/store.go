@@ -47,11 +47,11 @@ type Store struct {
 	// a database. It must not have braces. Empty: "bearer:".
 	Prefix string
 
-	// LeaseTime is how long a lock outlives a holder that has died, is
+	// LeaseDuration is how long a lock outlives a holder that has died, is
 	// suspended or cannot reach the server. A holder that runs renews its lock
 	// every third of it. Zero: 15 seconds, which few pauses of a process exceed.
 	// At least 100 milliseconds, and the same in all processes.
-	LeaseTime time.Duration
+	LeaseDuration time.Duration
 
 	// Replicas is how many replicas must have received a write before it counts.
 	// If they have not within two seconds, the method returns an error,
@@ -65,12 +65,12 @@ type Store struct {
 	wakeups wakeups // for those waiters
 }
 
-// Lease implements [bearer.Locker]: it returns LeaseTime, or its default.
+// Lease implements [bearer.Locker]: it returns LeaseDuration, or its default.
 func (s *Store) Lease() time.Duration {
-	if s.LeaseTime == 0 {
+	if s.LeaseDuration == 0 {
 		return defaultLease
 	}
-	return s.LeaseTime
+	return s.LeaseDuration
 }
 
 // names are the names of what Redis holds for a key. The part in braces, the
