@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -94,19 +95,20 @@ func TestMisleadingErrors(t *testing.T) {
 func TestPanic(t *testing.T) {
 	s := miniServer(t).store(t)
 	client := s.Client.(*redis.Client)
-	var broken bool
-	client.AddHook(hook(func() {
-		if broken {
+	var broken atomic.Bool
+	client.AddHook(hook(func(_ context.Context, next func() error) error {
+		if broken.Load() {
 			panic(secret)
 		}
+		return next()
 	}))
-	broken = true
+	broken.Store(true)
 	each(t.Context(), s, "k", func(method string, err error) {
 		if err == nil || !strings.Contains(err.Error(), "panicked") || strings.Contains(err.Error(), secret) {
 			t.Errorf("%s: got error %v, want that a hook panicked", method, err)
 		}
 	})
-	broken = false
+	broken.Store(false)
 	each(t.Context(), s, "k", func(method string, err error) {
 		if err != nil && !(method == "Get" && errors.Is(err, bearer.ErrNotFound)) {
 			t.Errorf("%s afterwards: got error %v, want none", method, err)
@@ -114,15 +116,14 @@ func TestPanic(t *testing.T) {
 	})
 }
 
-// A hook is called before each command.
-type hook func()
+// A hook is called in place of each command, and sends it with next.
+type hook func(ctx context.Context, next func() error) error
 
 func (h hook) DialHook(next redis.DialHook) redis.DialHook { return next }
 
 func (h hook) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	return func(ctx context.Context, cmd redis.Cmder) error {
-		h()
-		return next(ctx, cmd)
+		return h(ctx, func() error { return next(ctx, cmd) })
 	}
 }
 

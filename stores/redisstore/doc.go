@@ -34,8 +34,9 @@
 //     logins, and a [bearer.Cache] takes that for what a Delete does.
 //   - appendonly must be yes, unless a restart may lose all logins. With the default
 //     appendfsync everysec, a crash of the machine loses up to a second.
-//   - A credential takes its key and value, and some 100 bytes. A deleted one takes as much as its key
-//     for an hour; a lock, some 200 bytes while it is held.
+//   - A credential takes about 120 bytes beside its value; a deleted one about
+//     100 for an hour; a lock about 100 while it is held, and 100 for each process
+//     that waits.
 //   - Scripts must be allowed. The tests run against Redis 7.0.
 //   - Values are secrets that SLOWLOG, MONITOR, backups, and hooks of the client that record commands
 //     show. Package stores/cryptstore encrypts them.

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -178,5 +181,62 @@ func TestContextEndsAtOnce(t *testing.T) {
 				cancel()
 			}
 		}
+	}
+}
+
+// A write whose answer is lost, and that another one has overwritten before it is
+// sent again, is neither said to have failed nor done a second time.
+func TestAnswerLostAndOverwritten(t *testing.T) {
+	for _, step := range steps {
+		if step.before == step.after {
+			continue
+		}
+		for _, then := range []string{"other", step.before} {
+			t.Run(fmt.Sprintf("%s, then %q", step.name, then), func(t *testing.T) {
+				server := miniServer(t)
+				s, other := server.store(t), server.store(t)
+				set(t, other, step.before)
+				wantOne(t, s, step.before)
+				if err := s.Put(t.Context(), "another", nil); err != nil { // the server has the script
+					t.Fatal(err)
+				}
+				calls := 0
+				s.Client.AddHook(hook(func(_ context.Context, next func() error) error {
+					err := next()
+					if calls++; calls == 2 { // the first reads
+						wantOne(t, other, step.after)
+						set(t, other, "between")
+						set(t, other, then)
+						err = io.EOF
+					}
+					return err
+				}))
+				if err := step.do(t.Context(), s); err == nil || errors.Is(err, bearer.ErrChanged) {
+					t.Errorf("got error %v, want one, and not ErrChanged", err)
+				}
+				wantOne(t, other, then)
+			})
+		}
+	}
+}
+
+// go-redis does not send again what it must not.
+func TestClientRetriesUnused(t *testing.T) {
+	var dials atomic.Int32
+	client := redis.NewClient(&redis.Options{
+		MaxRetries: 20, MinRetryBackoff: time.Microsecond, MaxRetryBackoff: time.Microsecond, DialerRetries: 1,
+		Dialer: func(context.Context, string, string) (net.Conn, error) {
+			dials.Add(1)
+			near, far := net.Pipe()
+			far.Close() // EOF
+			return near, nil
+		},
+	})
+	defer client.Close()
+	if err := (&redisstore.Store{Client: client}).Put(t.Context(), "k", nil); err == nil {
+		t.Fatal("Put without a server: got no error, want one")
+	}
+	if got := dials.Load(); got != 4 {
+		t.Errorf("got %d attempts, want 4", got)
 	}
 }

@@ -339,3 +339,36 @@ func TestWaitersCutOff(t *testing.T) {
 		}
 	})
 }
+
+// A lock that is taken when its context ends is released, however late its answer
+// comes.
+func TestContextEndsWhileTaking(t *testing.T) {
+	bubble(t, func(t *testing.T, m *miniredis.Miniredis, open func() *redisstore.Store) {
+		a, b := open(), open()
+		mustUnlock(t, mustLock(t, a, "k")) // the server has the scripts
+		ctx, cancel := context.WithCancel(t.Context())
+		slow := true
+		a.Client.AddHook(hook(func(_ context.Context, next func() error) error {
+			err := next()
+			if slow {
+				slow = false
+				cancel()
+				time.Sleep(time.Second)
+			}
+			return err
+		}))
+		began := time.Now()
+		if _, err := a.Lock(ctx, "k"); !errors.Is(err, context.Canceled) || time.Since(began) > 0 {
+			t.Errorf("Lock: got error %v after %v, want %v at once", err, time.Since(began), context.Canceled)
+		}
+		mustUnlock(t, mustLock(t, b, "k"))
+		if took := time.Since(began); took < time.Second || took > 1100*time.Millisecond {
+			t.Errorf("another one got the lock after %v, want as soon as it could be released", took)
+		}
+		mustUnlock(t, mustLock(t, a, "k")) // it is this process' turn, too
+		time.Sleep(time.Minute)
+		if keys := m.Keys(); len(keys) != 0 {
+			t.Errorf("got keys %q, want none", keys)
+		}
+	})
+}

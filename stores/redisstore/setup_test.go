@@ -209,7 +209,10 @@ func TestReplicas(t *testing.T) {
 func TestScriptsLost(t *testing.T) {
 	onServers(t, func(t *testing.T, server *server) {
 		s, flush := server.store(t), server.client(t)
-		s.Client.AddHook(hook(func() { flush.ScriptFlush(context.Background()) }))
+		s.Client.AddHook(hook(func(ctx context.Context, next func() error) error {
+			flush.ScriptFlush(ctx)
+			return next()
+		}))
 		set(t, s, "old")
 		each(t.Context(), s, "other", func(method string, err error) {
 			if err != nil && method != "Get" {
