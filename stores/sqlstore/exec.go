@@ -128,31 +128,23 @@ func affected(result sql.Result, err error) (int64, error) {
 	return result.RowsAffected()
 }
 
-// write runs a statement that changes the value of key, one after the other.
+// write runs a statement that changes the value of key.
 func (s *Store) write(ctx context.Context, key, query string, args ...any) (outcome, error) {
-	leave, err := s.writes.join(ctx, key)
-	if err != nil {
+	if err := s.late.wait(ctx, key); err != nil {
 		return outcome{}, err
 	}
 	o, err := s.exec(ctx, query, append([]any{id(key)}, args...)...)
-	if o.late == nil {
-		leave()
-	} else {
-		go func() { // ends with the statement
-			defer leave()
-			<-o.late
-		}()
+	if o.late != nil {
+		s.late.add(key, o.late)
 	}
 	return o, err
 }
 
-// read reads the value of key, after the changes that are under way.
+// read reads the value of key.
 func (s *Store) read(ctx context.Context, key string) (data []byte, err error) {
-	leave, err := s.writes.join(ctx, key)
-	if err != nil {
+	if err := s.late.wait(ctx, key); err != nil {
 		return nil, err
 	}
-	leave()
 	err = s.query(ctx, &data, s.sql.get, id(key))
 	return data, err
 }

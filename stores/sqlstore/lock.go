@@ -153,8 +153,12 @@ func (l *lock) undo(ctx context.Context, late <-chan struct{}) {
 // within runs one of the statements about l's own row, for as long as the limit,
 // or the lease, lasts.
 func (l *lock) within(ctx context.Context, limit time.Duration, query string) (rows int64, err error) {
-	ctx, cancel := context.WithTimeout(ctx, min(limit, l.Lease()))
+	limit = min(limit, l.Lease())
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	o, err := l.exec(ctx, query, l.key, l.owner)
+	if err != nil && ctx.Err() != nil {
+		err = fmt.Errorf("no answer within %v", limit) // the context is not the caller's
+	}
 	return o.rows, err
 }

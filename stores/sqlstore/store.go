@@ -58,9 +58,8 @@ type Store struct {
 	sql   statements
 	fault error // a field that is wrong
 
-	// In this process, one goroutine per key waits for the lock or holds it,
-	// and one changes the value.
-	locks, writes queues
+	locks queues
+	late  late
 }
 
 // Lease returns LeaseDuration, or its default. See [bearer.Locker].
