@@ -173,7 +173,8 @@ func undone(err error) bool {
 		return state.SQLState() == "40001" // serialization_failure
 	}
 	// The text of SQLITE_BUSY, in all its forms, and of SQLITE_LOCKED, by
-	// sqlite3_errstr: the one thing that all drivers have in common.
+	// sqlite3_errstr: the one thing that all drivers have in common. SQLite
+	// rolls back a statement that was to commit by itself (sqlite3VdbeHalt).
 	text := err.Error()
 	return strings.Contains(text, "database is locked") || strings.Contains(text, "database table is locked")
 }

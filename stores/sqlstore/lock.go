@@ -99,7 +99,7 @@ func (l *lock) free(ctx context.Context, pause *backoff) error {
 // finds nothing then.
 func (l *lock) renew(ctx context.Context, taken time.Time) {
 	every := l.Lease() / 3
-	for pause := every; ; {
+	for pause := every; ; { // with time for three attempts that get no answer
 		timer := time.NewTimer(pause)
 		select {
 		case <-timer.C:
@@ -108,7 +108,7 @@ func (l *lock) renew(ctx context.Context, taken time.Time) {
 			return
 		}
 		begin := time.Now()
-		rows, err := l.within(ctx, every, l.sql.renew)
+		rows, err := l.within(ctx, every/2, l.sql.renew)
 		switch {
 		case err == nil && rows == 0:
 			l.leave() // whoever is next here asks the database
