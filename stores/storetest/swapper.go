@@ -334,7 +334,7 @@ func swapWhileLocked(t *testing.T, a, b swappable) {
 func hundredSwaps(t *testing.T, a, b swappable) {
 	const n = 100
 	put(t, a, "counter", "0")
-	ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
+	ctx, cancel := context.WithTimeout(t.Context(), 4*patience)
 	defer cancel()
 	start, done := make(chan struct{}), make(chan struct{})
 	var swappers, putters sync.WaitGroup
@@ -375,7 +375,7 @@ func hundredSwaps(t *testing.T, a, b swappable) {
 // swapIncrement adds one to the number under key, without a lock. It pauses
 // for longer and longer, for otherwise most of what a hundred do is in vain.
 func swapIncrement(t *testing.T, ctx context.Context, s swappable, key string) {
-	for pause := time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) {
+	for pause := time.Millisecond; ; pause = min(2*pause, time.Second) {
 		data, err := s.Get(ctx, key)
 		if err != nil {
 			t.Errorf("Get: got error %v, want none", err)
