@@ -276,7 +276,8 @@ func TestCloseWaitsForRefreshes(t *testing.T) {
 	}
 }
 
-// Close saves what is not saved, and names what could not be.
+// Close saves what is not saved, and names what could not be. Another one tries
+// again.
 func TestClose(t *testing.T) {
 	for _, works := range []bool{true, false} {
 		synctest.Test(t, func(t *testing.T) {
@@ -300,8 +301,12 @@ func TestClose(t *testing.T) {
 			if (err == nil) != works || !works && !errors.Is(err, errDisk) {
 				t.Errorf("the Store works: %v: got %v", works, err)
 			}
-			if again := p.Close(t.Context()); again != nil {
-				t.Errorf("a second Close: got %v", again)
+			s.broken.Store(false)
+			if err := p.Close(t.Context()); err != nil {
+				t.Errorf("a second Close: got %v", err)
+			}
+			if _, err := s.Get(t.Context(), "user-19"); err != nil {
+				t.Errorf("after a second Close, when the Store works: got %v of it", err)
 			}
 		})
 	}
