@@ -93,6 +93,36 @@ func TestEvictedCacheInUse(t *testing.T) {
 	})
 }
 
+// A Cache that is evicted while it refreshes is not kept for that, and its key
+// has no second one meanwhile.
+func TestEvictedDuringARefresh(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var made atomic.Int32
+		p := &pool.Pool{MaxEntries: 5, New: func(_ context.Context, key string) (*bearer.Cache, error) {
+			made.Add(1)
+			return &bearer.Cache{Source: bearer.SourceFunc(func(context.Context) (*bearer.Token, error) {
+				time.Sleep(time.Second)
+				return &bearer.Token{AccessToken: "t", Expiry: time.Now().Add(time.Hour)}, nil
+			})}, nil
+		}}
+		const keys = 200
+		ask := func() {
+			for i := range keys {
+				c := get(t, p, fmt.Sprint(i))
+				go func() { _, _ = c.Token(context.Background()) }()
+				synctest.Wait()
+			}
+		}
+		ask()
+		runtime.GC()
+		ask()
+		if n := p.Len(); n > 5 || made.Load() != keys {
+			t.Errorf("got Len %d and %d Caches, want at most 5 and one for each of %d keys", n, made.Load(), keys)
+		}
+		time.Sleep(time.Minute)
+	})
+}
+
 // IdleAfter evicts what is not used, also when it expires and is asked for in
 // the same moment.
 func TestIdleAfter(t *testing.T) {

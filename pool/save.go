@@ -166,7 +166,7 @@ func (p *Pool) Close(ctx context.Context) error {
 		p.entries.InvalidateAll() // evicts also those that All leaves out, since they have expired
 	})
 	for key, c := range p.shelf.used() {
-		if mustKeep(c) {
+		if s := c.Status(); s.OnlyCopy || s.Refreshing {
 			p.shelf.keep(key, c)
 		}
 	}
