@@ -18,21 +18,31 @@ import (
 // A request through CacheFor allocates no more than one with a single
 // credential.
 func TestCacheForDoesNotAllocate(t *testing.T) {
-	p := &pool.Pool{MaxEntries: 1000, IdleAfter: time.Hour, New: ofTokens}
 	resp := &http.Response{StatusCode: http.StatusOK, Body: http.NoBody}
 	base := roundTrip(func(*http.Request) (*http.Response, error) { return resp, nil })
 	measure := func(tr *bearer.Transport) float64 {
 		tr.Base = base
 		req, _ := http.NewRequestWithContext(pool.WithKey(t.Context(), "k"), http.MethodGet, "https://api.test/", nil)
+		req.Header.Set("X-User", "k")
 		return testing.AllocsPerRun(1000, func() {
 			if _, err := tr.RoundTrip(req); err != nil {
 				t.Fatal(err)
 			}
 		})
 	}
-	one, many := measure(&bearer.Transport{Source: tokens("k", time.Hour)}), measure(&bearer.Transport{CacheFor: p.CacheFor})
-	if many > one {
-		t.Errorf("got %v allocations, want the %v of one credential", many, one)
+	one := measure(&bearer.Transport{Source: tokens("k", time.Hour)})
+	for name, p := range map[string]*pool.Pool{
+		"WithKey":    {},
+		"Key":        {Key: func(r *http.Request) (string, error) { return r.Header.Get("X-User"), nil }},
+		"all limits": {MaxEntries: 1000, IdleAfter: time.Hour, MaxRefreshes: 1},
+	} {
+		p.New = ofTokens
+		if many := measure(&bearer.Transport{CacheFor: p.CacheFor}); many > one {
+			t.Errorf("%s: got %v allocations, want the %v of one credential", name, many, one)
+		}
+		if err := p.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
 	}
 }
 

@@ -111,6 +111,9 @@ func (p *Pool) ready() error {
 
 // Get returns the Cache of a key, and makes it if there is none. It waits for
 // New until ctx ends. The key "" is [bearer.ErrNoKey].
+//
+// Get a Cache when it is used, rather than keep it: after its eviction a login
+// that is passed to the Set of a Cache without a Store can be lost with it.
 func (p *Pool) Get(ctx context.Context, key string) (*bearer.Cache, error) {
 	if err := p.ready(); err != nil {
 		return nil, err
