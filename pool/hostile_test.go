@@ -165,6 +165,30 @@ func TestOneEntry(t *testing.T) {
 	}
 }
 
+// A Cache that is evicted and kept while All runs is not named a second time.
+func TestAllDuringAnEviction(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &pool.Pool{MaxEntries: 5, New: func(context.Context, string) (*bearer.Cache, error) { return new(bearer.Cache), nil }}
+		for i := range 5 {
+			if err := get(t, p, fmt.Sprint("k", i)).Set(t.Context(), &bearer.Token{AccessToken: "a", RefreshToken: "r"}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		seen := make(map[string]int)
+		for key := range p.All() {
+			if seen[key]++; seen[key] > 1 {
+				t.Errorf("All gave %q again", key)
+			}
+			if len(seen) == 4 {
+				crowd(t, p)
+			}
+		}
+		if err := p.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // While Caches come, go and are deleted, All names each key once, and gives its
 // Cache.
 func TestAllWhileChanging(t *testing.T) {
@@ -225,19 +249,25 @@ func (*undeletable) Delete(context.Context, string) error { return errDisk }
 // What was deleted does not come back from a Store that could not delete it: its
 // Cache stays, which knows.
 func TestDeleteThatFails(t *testing.T) {
-	s := new(undeletable)
-	p := &pool.Pool{New: func(context.Context, string) (*bearer.Cache, error) { return &bearer.Cache{Store: s}, nil }}
-	if err := get(t, p, "k").Set(t.Context(), &bearer.Token{AccessToken: "deleted", Expiry: time.Now().Add(time.Hour)}); err != nil {
-		t.Fatal(err)
-	}
-	if err := p.Delete(t.Context(), "k"); !errors.Is(err, errDisk) {
-		t.Errorf("got %v, want the Store's error", err)
-	}
-	runtime.GC()
-	runtime.GC()
-	if tok, err := get(t, p, "k").Token(t.Context()); err == nil {
-		t.Errorf("got the token %q that was deleted", tok.AccessToken)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		s := new(undeletable)
+		p := &pool.Pool{New: func(context.Context, string) (*bearer.Cache, error) { return &bearer.Cache{Store: s}, nil }}
+		if err := get(t, p, "k").Set(t.Context(), &bearer.Token{AccessToken: "deleted", Expiry: time.Now().Add(time.Hour)}); err != nil {
+			t.Fatal(err)
+		}
+		if err := p.Delete(t.Context(), "k"); !errors.Is(err, errDisk) {
+			t.Errorf("got %v, want the Store's error", err)
+		}
+		time.Sleep(time.Minute)
+		runtime.GC()
+		runtime.GC()
+		if tok, err := get(t, p, "k").Token(t.Context()); err == nil {
+			t.Errorf("got the token %q that was deleted", tok.AccessToken)
+		}
+		if err := p.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 // Delete of a key whose Cache is being made, or was evicted, forgets what the
