@@ -2,6 +2,7 @@ package config
 
 import (
 	"context"
+	"time"
 
 	"example.com/bearer"
 	"example.com/bearer/grant"
@@ -50,7 +51,13 @@ type source struct {
 }
 
 // A refresher is a source whose grant is a bearer.Refresher.
-type refresher struct{ source }
+type refresher struct {
+	source
+	grace time.Duration
+}
+
+// ReuseGrace is that of the server; see [grant.Server.ReuseGrace].
+func (r refresher) ReuseGrace() time.Duration { return r.grace }
 
 // newSource returns the source of b's tokens at a server whose endpoints d
 // finds, if d is not nil.
@@ -71,7 +78,7 @@ func (b *builder) newSource(server grant.Server, d *discovery) bearer.Source {
 		}
 	}
 	if _, ok := usual.(bearer.Refresher); ok {
-		return refresher{s}
+		return refresher{s, server.ReuseGrace}
 	}
 	if b.chain != nil {
 		return chainedSource{s, b.chain}

@@ -173,6 +173,23 @@ clients:
 	}
 }
 
+// G22: the reuse grace of a server reaches the Cache by the method it looks for,
+// of a grant and of one whose endpoints are discovered.
+func TestReuseGrace(t *testing.T) {
+	w := newWorld(t, bearertest.Config{})
+	for _, server := range []string{"token_url: https://as.test/token, auth_url: https://as.test/authorize", "issuer: https://as.test"} {
+		set := w.load(t, config.Loader{}, "clients: {a: {client_id: client, client_secret: secret, grant_type: authorization_code, "+server+", reuse_grace: 30s}}")
+		cache, err := set.Cache("a")
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, ok := cache.Source.(interface{ ReuseGrace() time.Duration })
+		if !ok || s.ReuseGrace() != 30*time.Second {
+			t.Errorf("%s: got %T, want a source with a reuse grace of 30 s", server, cache.Source)
+		}
+	}
+}
+
 // testedBy are the tests of what is in none of the tables above.
 var testedBy = map[string]func(*testing.T){
 	"issuer": TestOpeningMakesNoRequest, "token_url": TestTokenHeader, "auth_url": TestLoginsThatDiffer,
@@ -181,7 +198,7 @@ var testedBy = map[string]func(*testing.T){
 	"issuer_in_callback": TestIssuerInCallback, "base_url": TestBaseURLFromTheCallback, "hosts": TestHosts,
 	"allowed_domains": TestBaseURLFromTheTokenAnswer, "token_header": TestTokenHeader, "token_scheme": TestTokenHeader,
 	"token_request": TestServersThatDiffer, "token_request.timeout": TestTokenRequestTimeout,
-	"token_response": TestAnswersThatDiffer,
+	"token_response": TestAnswersThatDiffer, "reuse_grace": TestReuseGrace,
 }
 
 // Each key that says what a server is like has a test here, and a row with a

@@ -91,6 +91,8 @@ type Server struct {
 	IssuerInCall    *bool             `json:"issuer_in_callback,omitempty" jsonschema:"The server names itself in each callback (RFC 9207), and one without its name is refused. Empty: as discovered, else false."`
 	DefaultLifetime Duration          `json:"default_lifetime,omitzero" jsonschema:"The lifetime of tokens of which the server does not say how long they live. Empty: they are used until they are rejected."`
 
+	ReuseGrace Duration `json:"reuse_grace,omitzero" jsonschema:"How long the server accepts a refresh token again after it was used, in case the answer was lost. Empty: not known; it is sent once."`
+
 	TokenRequest  *TokenRequest  `json:"token_request,omitempty" jsonschema:"How token requests differ from RFC 6749."`
 	TokenResponse *TokenResponse `json:"token_response,omitempty" jsonschema:"How token answers differ from RFC 6749."`
 

@@ -29,6 +29,7 @@ func (b *builder) server() grant.Server {
 		RevokeURL: b.url(b.RevokeURL), DeviceAuthURL: b.url(b.DeviceAuthURL),
 		InsecureAllowHTTP: is(b.InsecureAllowHTTP, false),
 		RefreshURL:        b.url(b.RefreshURL), ScopeSeparator: b.ScopeSeparator, CodeParam: b.CodeParam,
+		ReuseGrace: duration(b.ReuseGrace),
 	}
 	if r := b.TokenRequest; r != nil {
 		s.JSON, s.Timeout = r.Body == "json", duration(r.Timeout)

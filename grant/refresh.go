@@ -5,9 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"time"
 
 	"golang.org/x/oauth2"
 )
+
+// ReuseGrace returns Server.ReuseGrace, for bearer.Cache.
+func (a AuthorizationCode) ReuseGrace() time.Duration { return a.Server.ReuseGrace }
+
+// ReuseGrace returns Server.ReuseGrace, for bearer.Cache.
+func (d Device) ReuseGrace() time.Duration { return d.Server.ReuseGrace }
 
 // redeem asks the token endpoint for a token. once names what the request
 // spends, "" if it may be repeated.

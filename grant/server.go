@@ -43,6 +43,14 @@ type Server struct {
 	// CodeParam is what a callback calls the authorization code. Empty: code.
 	CodeParam string
 
+	// ReuseGrace is how long the server accepts a refresh token again after it
+	// was used, in case the answer was lost, if it rotates refresh tokens: what
+	// its documentation calls a grace period, leeway or reuse interval. A
+	// bearer.Cache that finds that a process died in the middle of a refresh then
+	// refreshes at once. Zero: not known; a repeat may end the login (RFC 9700
+	// section 4.14.2). To declare more than the server grants risks the login.
+	ReuseGrace time.Duration
+
 	// Requests and Answers are how the server differs from RFC 6749 otherwise.
 	// Requests is a pointer, nil if nothing differs, so that Servers can be
 	// compared.

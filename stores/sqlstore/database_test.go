@@ -28,6 +28,10 @@ type database struct {
 // sqliteOptions are those that the package's documentation recommends.
 const sqliteOptions = "?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=secure_delete(ON)"
 
+// sqliteQuick are those for tests that write thousands of times: the disk need
+// not have it.
+const sqliteQuick = sqliteOptions + "&_pragma=synchronous(OFF)"
+
 // sqliteDatabase is a file in a temporary folder.
 func sqliteDatabase(t testing.TB, options string) *database {
 	return set(t, &database{
@@ -51,7 +55,7 @@ func postgresDatabase(t testing.TB, options ...string) *database {
 	for i := 0; i < len(options); i += 2 {
 		query.Set(options[i], options[i+1])
 	}
-	u.RawQuery = query.Encode()
+	u.RawQuery = strings.ReplaceAll(query.Encode(), "+", "%20") // pgx takes a plus for one
 	return set(t, &database{
 		dialect: sqlstore.Postgres,
 		dsn:     u.String(),
@@ -83,24 +87,31 @@ func (d *database) open(t testing.TB) *sql.DB { return d.openWith(t, nil) }
 
 // openWith is open with faults between the Store and the driver.
 func (d *database) openWith(t testing.TB, f *faults) *sql.DB {
-	open := sqlite.NewConnector
-	if d.dialect == sqlstore.Postgres {
-		open = stdlib.GetDefaultDriver().(driver.DriverContext).OpenConnector
-	}
-	connector, err := open(d.dsn)
+	db, err := d.connect(f)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if f != nil {
-		connector = &faultyConnector{connector, f}
-	}
-	db := sql.OpenDB(connector)
 	t.Cleanup(func() {
 		if err := db.Close(); err != nil {
 			t.Error(err)
 		}
 	})
 	return db
+}
+
+func (d *database) connect(f *faults) (*sql.DB, error) {
+	open := sqlite.NewConnector
+	if d.dialect == sqlstore.Postgres {
+		open = stdlib.GetDefaultDriver().(driver.DriverContext).OpenConnector
+	}
+	connector, err := open(d.dsn)
+	if err != nil {
+		return nil, err
+	}
+	if f != nil {
+		connector = &faultyConnector{connector, f}
+	}
+	return sql.OpenDB(connector), nil
 }
 
 // store returns a Store of the tables. Its leases are longer than any test, but

@@ -99,7 +99,7 @@ func (l *lock) free(ctx context.Context, pause *backoff) error {
 // finds nothing then.
 func (l *lock) renew(ctx context.Context, taken time.Time) {
 	every := l.Lease() / 3
-	for pause := every; ; {
+	for pause := every; ; { // with time for three attempts that get no answer
 		timer := time.NewTimer(pause)
 		select {
 		case <-timer.C:
@@ -108,7 +108,7 @@ func (l *lock) renew(ctx context.Context, taken time.Time) {
 			return
 		}
 		begin := time.Now()
-		rows, err := l.within(ctx, every, l.sql.renew)
+		rows, err := l.within(ctx, every/2, l.sql.renew)
 		switch {
 		case err == nil && rows == 0:
 			l.leave() // whoever is next here asks the database
@@ -153,8 +153,12 @@ func (l *lock) undo(ctx context.Context, late <-chan struct{}) {
 // within runs one of the statements about l's own row, for as long as the limit,
 // or the lease, lasts.
 func (l *lock) within(ctx context.Context, limit time.Duration, query string) (rows int64, err error) {
-	ctx, cancel := context.WithTimeout(ctx, min(limit, l.Lease()))
+	limit = min(limit, l.Lease())
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	o, err := l.exec(ctx, query, l.key, l.owner)
+	if err != nil && ctx.Err() != nil {
+		err = fmt.Errorf("no answer within %v", limit) // the context is not the caller's
+	}
 	return o.rows, err
 }

@@ -5,8 +5,8 @@ import (
 	"sync"
 )
 
-// queues has a queue for each key that is in use, so that one goroutine per
-// process and key asks the database, and the next one does once it is done.
+// queues has a queue for each key that is locked or waited for in this process,
+// so that one goroutine asks the database, and the next one does once it is done.
 type queues struct {
 	mu    sync.Mutex // guards byKey, and users of each
 	byKey map[string]*queue

@@ -16,8 +16,8 @@ import (
 const defaultTable = "bearer_tokens"
 
 // defaultLease is long enough for a server that restarts: the holder of a lock
-// has two attempts to renew it when the first one fails. It is short enough for
-// a fleet to wait for after a holder has died.
+// has 10 s to renew it after the first attempt. It is short enough for a fleet to
+// wait for after a holder has died.
 const defaultLease = 15 * time.Second
 
 // shortestLease leaves time for a renewal every third of it.
@@ -58,9 +58,8 @@ type Store struct {
 	sql   statements
 	fault error // a field that is wrong
 
-	// In this process, one goroutine per key waits for the lock or holds it,
-	// and one changes the value.
-	locks, writes queues
+	locks queues
+	late  late
 }
 
 // Lease returns LeaseDuration, or its default. See [bearer.Locker].
