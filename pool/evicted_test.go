@@ -32,6 +32,14 @@ func (s *flakyStore) Put(ctx context.Context, key string, data []byte) error {
 	return s.MemoryStore.Put(ctx, key, data)
 }
 
+func (s *flakyStore) Swap(ctx context.Context, key string, old, new []byte) error {
+	time.Sleep(time.Duration(s.takes.Load()))
+	if s.broken.Load() {
+		return errDisk
+	}
+	return s.MemoryStore.Swap(ctx, key, old, new)
+}
+
 // crowd evicts what is in p by other keys, each of which is used more often.
 func crowd(t *testing.T, p *pool.Pool) {
 	t.Helper()

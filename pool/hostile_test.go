@@ -246,6 +246,13 @@ type undeletable struct{ bearer.MemoryStore }
 
 func (*undeletable) Delete(context.Context, string) error { return errDisk }
 
+func (s *undeletable) Swap(ctx context.Context, key string, old, new []byte) error {
+	if new == nil {
+		return errDisk
+	}
+	return s.MemoryStore.Swap(ctx, key, old, new)
+}
+
 // What was deleted does not come back from a Store that could not delete it: its
 // Cache stays, which knows.
 func TestDeleteThatFails(t *testing.T) {
@@ -409,6 +416,13 @@ func (s *deafStore) Put(ctx context.Context, key string, data []byte) error {
 		return errDisk
 	}
 	return s.MemoryStore.Put(ctx, key, data)
+}
+
+func (s *deafStore) Swap(ctx context.Context, key string, old, new []byte) error {
+	if key == s.deaf {
+		return errDisk
+	}
+	return s.MemoryStore.Swap(ctx, key, old, new)
 }
 
 // G13: a Store that does not return keeps Close no longer than its context lasts,
