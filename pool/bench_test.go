@@ -120,6 +120,8 @@ func BenchmarkGet(b *testing.B) {
 
 // BenchmarkMemory reports what each of a million keys costs beside its bytes
 // and those of its token.
+//
+//	go test -run '^$' -bench Memory -benchtime 1x
 func BenchmarkMemory(b *testing.B) {
 	const n = 1_000_000
 	keys := make([]string, n)
