@@ -117,7 +117,7 @@ func (s *Store) Get(ctx context.Context, key string) ([]byte, error) {
 	}
 	data, err := s.read(ctx, key)
 	switch {
-	case errors.Is(err, sql.ErrNoRows):
+	case errors.Is(err, sql.ErrNoRows) && ctx.Err() == nil: // rows that a context has closed are none
 		return nil, bearer.ErrNotFound
 	case err != nil:
 		return nil, failed(ctx, "get", err)
