@@ -67,6 +67,10 @@ type report struct {
 // mostText bounds report.Text.
 const mostText = 500
 
+// mostHeard bounds failure.heard. Beyond it the process that was heard first is
+// forgotten, and may be heard again.
+const mostHeard = 8
+
 // fresh reports whether the report is to be heeded at now: clocks differ, and
 // the past of another process is no reason to wait for long.
 func (r *report) fresh(now time.Time) bool {
@@ -77,9 +81,10 @@ func (r *report) fresh(now time.Time) bool {
 	return age > -longestPause && age < longestRetryAfter
 }
 
-// ahead returns how far t is from now: from 0 to longest.
-func ahead(t, now time.Time, longest time.Duration) time.Duration {
-	return max(0, min(t.Sub(now), longest))
+// left returns what is left at now of the pause that ends at t: no more than
+// all of it, whatever the clock of the process that reports it shows.
+func (r *report) left(t, now time.Time) time.Duration {
+	return max(0, min(t.Sub(now), t.Sub(r.At), longestPause))
 }
 
 // err is what those who wait are told.

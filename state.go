@@ -114,6 +114,11 @@ type failure struct {
 	since instant.Time
 	given bool
 
+	// heard names the processes whose failures counted here since this process
+	// asked for itself. Each counts once: one that cannot reach the endpoint and
+	// asks again and again does not speak for the others.
+	heard []string
+
 	asked time.Duration // the pause that the server asked for
 }
 
@@ -462,19 +467,22 @@ func (s *state) heard(f find, self string, retryFor time.Duration, now time.Time
 
 // told returns s with the failed refresh of another process, as r reports it for
 // the token in s at now. It holds for r's pause, unless this process has failed
-// later itself.
+// later itself, or knows that only another token can help.
 func (s *state) told(r *report, retryFor time.Duration, now time.Time) *state {
 	n := instant.At(now, now)
-	if !r.fresh(now) || s.failure != nil && s.failure.at.Since(n) <= now.Sub(r.At) {
+	p := s.failure
+	if !r.fresh(now) || p != nil && (p.final || p.at.Since(n) <= now.Sub(r.At) || slices.Contains(p.heard, r.By)) {
 		return s
 	}
-	until := n.Add(ahead(r.Until, now, longestPause))
-	retry := n.Add(ahead(r.Retry, now, longestPause))
+	until, retry := n.Add(r.left(r.Until, now)), n.Add(r.left(r.Retry, now))
 	f := failure{err: r.err(), n: 1, at: n.Add(-now.Sub(r.At)), stored: true}
-	if p := s.failure; p != nil {
+	if p != nil {
 		f.n, f.looks, f.spent, f.grace = p.n, p.looks, p.spent, p.grace
 		f.doubted, f.dead, f.refused = p.doubted, p.dead, p.refused
+		f.heard = p.heard[max(0, len(p.heard)+1-mostHeard):]
+		until, retry = until.Later(p.until), retry.Later(p.retry)
 	}
+	f.heard = append(slices.Clip(f.heard), r.By)
 	f.look = n.Add(lookPause(f.looks))
 	if until.Reached(n) && retry.Reached(n) {
 		return s
