@@ -132,8 +132,11 @@ func (r *refresh) intend(ctx context.Context, x *session, prev *entry) error {
 // unready is what an intent that could not be written means: the refresh token
 // is not risked if other processes may use it as well.
 func (r *refresh) unready(x *session, err error) error {
+	if err == errChanged {
+		r.changed++
+	}
 	switch {
-	case err == errReplaced || err == errChanged:
+	case err == errReplaced || err == errChanged && r.changed <= mostChanged:
 		return errReplaced // the next round reads the Store
 	case !x.shared:
 		return nil

@@ -37,6 +37,7 @@ type refresh struct {
 	intended *entry    // whose refresh token is announced in the record
 	intent   string    // ID of that
 	sent     time.Time // when a refresh token was first about to be sent
+	changed  int       // how often an intent has found the Store changed
 }
 
 // errReplaced says that the token was replaced, by Set or by Delete, while the
@@ -51,8 +52,8 @@ var errDeleted = errors.New("the credential was deleted meanwhile")
 // replaced.
 const mostReplaced = 10
 
-// mostChanged bounds how often a token that is to be stored finds the Store
-// changed. Beyond it the Store is one whose records never read the same.
+// mostChanged bounds how often a token or an intent that is to be stored finds
+// the Store changed. Beyond it the Store is one whose records never read the same.
 const mostChanged = 2
 
 // saving limits the steps that store a token, which end by themselves: each

@@ -520,14 +520,17 @@ func (s *storage) lease() time.Duration {
 // change returns. Without a Swapper it does nothing.
 //
 // It needs neither the lock nor the right to write: if it takes long, and others
-// write meanwhile, it finds the record changed.
+// or this process write meanwhile, it finds the record changed.
 func (s *storage) annotate(ctx context.Context, wait time.Duration, change func(*notes) error) error {
 	if !s.swaps() {
 		return nil
 	}
+	s.mu.Lock()
+	seen := s.seen
+	s.mu.Unlock()
 	_, outcome, err := s.attend(ctx, "swap", wait, func(ctx context.Context) error {
 		for range mostReplaced {
-			if err := s.annotateOnce(ctx, change); !errors.Is(err, ErrChanged) {
+			if err := s.annotateOnce(ctx, seen, change); !errors.Is(err, ErrChanged) {
 				return err
 			}
 		}
@@ -539,7 +542,8 @@ func (s *storage) annotate(ctx context.Context, wait time.Duration, change func(
 	return *outcome
 }
 
-func (s *storage) annotateOnce(ctx context.Context, change func(*notes) error) error {
+// annotateOnce is annotate if nobody writes meanwhile.
+func (s *storage) annotateOnce(ctx context.Context, seen sighting, change func(*notes) error) error {
 	data, err := s.get(ctx)
 	r := &record{Version: recordVersion, binding: s.bound}
 	now := absent
@@ -555,9 +559,9 @@ func (s *storage) annotateOnce(ctx context.Context, change func(*notes) error) e
 		}
 	}
 	s.mu.Lock()
-	news := !s.seen.known || s.news(now)
+	changed := s.seen != seen || !seen.known || s.news(now)
 	s.mu.Unlock()
-	if news {
+	if changed {
 		return errChanged
 	}
 	n := r.notes

@@ -1,0 +1,104 @@
+package bearer_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"example.com/bearer"
+)
+
+// G22: a Store whose records never read the same as they were written cannot take
+// an intent. That is a failure, with its pause, not a loop.
+func TestG22StoreWhoseRecordsChange(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet()
+		f.life = time.Minute
+		f.login(t)
+		m := f.member("A")
+		m.cache.Store = unequal{memberStore{m}}
+		if _, err := m.cache.Token(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(50 * time.Second)
+		f.steps()
+		for range 9000 {
+			if _, err := m.cache.Token(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Millisecond)
+		}
+		if n := len(f.steps()); n > 2000 {
+			t.Errorf("got %d uses of the Store in 9 s, want pauses between them", n)
+		}
+		time.Sleep(time.Minute)
+		_, err := m.cache.Token(t.Context())
+		if err == nil || !strings.Contains(err.Error(), "the Store is out of order") {
+			t.Errorf("got %v, want an error that says why", err)
+		}
+		if n, _ := f.requests(); n != 0 {
+			t.Errorf("got %d token requests, want none without an intent", n)
+		}
+	})
+}
+
+// unequal is a Store in which no value is ever what it was.
+type unequal struct{ memberStore }
+
+func (s unequal) Swap(ctx context.Context, key string, old, new []byte) error {
+	return s.m.do("swap", func() error { return bearer.ErrChanged })
+}
+
+// G20, G23: a report that the Store takes late is of the token that failed to be
+// refreshed. It is not written into the record of another one, and does not bring
+// back a record that was deleted meanwhile.
+func TestG23LateReport(t *testing.T) {
+	for _, deleted := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			f := newFleet()
+			f.rotates = false
+			a, b := f.member("A"), f.member("B")
+			for _, m := range []*member{a, b} {
+				m.cache.RetryFor = -1
+				m.cache.Source = bearer.SourceFunc(func(context.Context) (*bearer.Token, error) { return f.serve("") })
+			}
+			if _, err := a.cache.Token(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(10 * time.Second)
+			f.set(func() { f.down = true })
+			late := false
+			a.at = func(step string) {
+				if step == "before swap" && !late {
+					late = true
+					time.Sleep(7 * time.Second)
+				}
+			}
+			if _, err := a.cache.Token(t.Context()); err == nil {
+				t.Fatal("got a token, want the failure")
+			}
+			f.set(func() { f.down = false })
+			time.Sleep(3 * time.Second)
+			if deleted {
+				if err := a.cache.Delete(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+			} else {
+				want, err := b.cache.Token(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got, err := a.cache.Token(t.Context()); err != nil || got.AccessToken != want.AccessToken {
+					t.Fatalf("got %v and %v, want B's token", got, err)
+				}
+			}
+			time.Sleep(10 * time.Second)
+			data, err := f.store.Get(t.Context(), "k")
+			if !late || deleted && err == nil || strings.Contains(string(data), "failure") {
+				t.Errorf("deleted %v: the Store has %s and %v, want no report", deleted, data, err)
+			}
+		})
+	}
+}
