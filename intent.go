@@ -37,8 +37,7 @@ var graceUnused = kind{nil, slog.LevelWarn, "reuse grace not used"}
 
 // open is storage.open. While another process holds the lock, which it may have
 // been suspended with, it looks for that one's token in the Store now and then,
-// and stops waiting when it is there: with the error of a context that was
-// cancelled.
+// and stops waiting when it is there, with errReplaced.
 func (r *refresh) open(ctx context.Context) (*session, error) {
 	s := r.cache.storage()
 	if !s.lockable() {
@@ -55,7 +54,11 @@ func (r *refresh) open(ctx context.Context) (*session, error) {
 			}
 		}
 	}()
-	return s.open(ctx)
+	x, err := s.open(ctx)
+	if err != nil && context.Cause(ctx) == errArrived {
+		err = errReplaced
+	}
+	return x, err
 }
 
 // judge treats a refresh that another process has begun and not finished. The

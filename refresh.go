@@ -130,6 +130,9 @@ func (r *refresh) once(ctx context.Context) (*entry, error) {
 	// follows has its full time.
 	x, storeErr := r.open(storeCtx)
 	defer x.close()
+	if storeErr == errReplaced {
+		return nil, errReplaced
+	}
 	if storeErr == nil {
 		r.dog.watch("the Store", c.refreshTimeout())
 		readCtx, cancelRead := context.WithTimeout(ctx, c.refreshTimeout())

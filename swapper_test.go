@@ -102,3 +102,41 @@ func TestG23LateReport(t *testing.T) {
 		})
 	}
 }
+
+// G20: a token that arrives while this process waits for the lock, and has expired
+// when the Store gives up the wait, is one to be refreshed. The Store is not out
+// of order.
+func TestG20TokenExpiresBeforeTheLock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet()
+		f.lease = time.Minute
+		f.life = 3 * time.Second
+		f.login(t)
+		time.Sleep(3 * time.Second)
+		a, b := f.member("A"), f.member("B")
+		a.at = func(step string) {
+			if step == "before unlock" {
+				a.at = nil
+				time.Sleep(4 * time.Second)
+			}
+		}
+		b.cache.Store = deafLock{memberStore{b}}
+		go func() { _, _ = a.cache.Token(t.Context()) }()
+		time.Sleep(100 * time.Millisecond)
+		if got, err := b.cache.Token(t.Context()); err != nil {
+			t.Errorf("got %v and %v, want a token", got, err)
+		}
+		time.Sleep(time.Minute)
+	})
+}
+
+// deafLock takes 5 s to heed that a wait for the lock has ended.
+type deafLock struct{ memberStore }
+
+func (s deafLock) Lock(ctx context.Context, key string) (func() error, error) {
+	unlock, err := s.memberStore.Lock(ctx, key)
+	if ctx.Err() != nil {
+		time.Sleep(5 * time.Second)
+	}
+	return unlock, err
+}
