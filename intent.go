@@ -115,13 +115,16 @@ func (r *refresh) intend(ctx context.Context, x *session, prev *entry) error {
 	judged := x.notes().Intent
 	mine := intent{Token: hashOf(prev.token.RefreshToken), By: x.self, ID: rand.Text(), At: r.sent.Round(0).UTC()}
 	err := x.annotate(ctx, saveTimeout, func(n *notes) error {
-		if i := n.Intent; i.of(&prev.token) {
+		switch i := n.Intent; {
+		case i.of(&prev.token):
 			if i.By != x.self && (judged == nil || i.ID != judged.ID) {
 				return errChanged // by one that has lost the lock, and does not know yet
 			}
 			if i.ID != mine.ID { // else a Swap that failed has worked
 				mine.At = i.At // it may be spent since then
 			}
+		case i != nil && r.cache.load().unsaved != nil:
+			return nil // of the token that the Store holds, and prev has succeeded
 		}
 		n.Intent = &mine
 		return nil

@@ -140,3 +140,45 @@ func (s deafLock) Lock(ctx context.Context, key string) (func() error, error) {
 	}
 	return unlock, err
 }
+
+// G22: a process that cannot store the successor, and goes on with it, leaves the
+// intent for the token that the Store holds: that one is spent.
+func TestG22SuccessorIsNotStored(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet()
+		f.life = time.Hour
+		f.login(t)
+		a := f.member("A")
+		a.cache.Store = keepsToken{memberStore{a}}
+		for range 2 {
+			if _, err := a.cache.Token(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := a.cache.Renew(t.Context(), nil); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Minute)
+		}
+		b := f.member("B")
+		_, _ = renew(t, b)
+		if n := sendsOf(f.steps(), "B"); n != 0 {
+			data, _ := f.store.Get(t.Context(), "k")
+			t.Errorf("B sent the spent refresh token %d times while the access token was valid: %s", n, data)
+		}
+	})
+}
+
+// keepsToken is a Store that fails to replace a token, and takes notes.
+type keepsToken struct{ memberStore }
+
+func (s keepsToken) Swap(ctx context.Context, key string, old, new []byte) error {
+	token := func(record []byte) string {
+		_, token, _ := strings.Cut(string(record), `"refresh_token":"`)
+		token, _, _ = strings.Cut(token, `"`)
+		return token
+	}
+	if token(old) != token(new) {
+		return errDisk
+	}
+	return s.memberStore.Swap(ctx, key, old, new)
+}
