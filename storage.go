@@ -140,7 +140,7 @@ func (s *storage) lockable() bool {
 // A find is what a look at the Store brought.
 type find struct {
 	token *Token // nil if there is none
-	notes *notes // what stands beside it; nil: nothing was read
+	notes *notes // what stands beside it; nil: nothing was read, or the Store is no Swapper
 	news  bool   // the Store did not hold this when it was last seen
 	first bool   // it was not seen before
 	gone  bool   // it held a record before, and holds none now
@@ -188,7 +188,11 @@ func (s *storage) load(ctx context.Context, note func(find)) error {
 	} else if i := slices.Index(s.tried, now); i >= 0 {
 		s.tried = s.tried[i+1:] // likewise
 	}
-	note(find{token: t, notes: &n, news: news, first: !before.known, gone: news && before.held && !now.held})
+	found := find{token: t, news: news, first: !before.known, gone: news && before.held && !now.held}
+	if s.swaps() {
+		found.notes = &n
+	}
+	note(found)
 	return nil
 }
 

@@ -20,7 +20,8 @@ func Peek(ctx context.Context, c *bearer.Cache) (t *bearer.Token, valid bool, er
 	}
 	// Only bearer knows the format of the record. So a Cache reads a copy
 	// of it, and asks the onlooker for a new token if the one there is not
-	// valid.
+	// valid. The copy is no Swapper, so that the Cache does not heed what other
+	// processes noted there.
 	var (
 		copied bearer.MemoryStore
 		seen   onlooker
@@ -28,7 +29,7 @@ func Peek(ctx context.Context, c *bearer.Cache) (t *bearer.Token, valid bool, er
 	if err := copied.Put(ctx, c.Key, data); err != nil {
 		return nil, false, err
 	}
-	cache := bearer.Cache{Source: &seen, Store: &copied, Key: c.Key, RefreshBefore: -1, RetryFor: -1}
+	cache := bearer.Cache{Source: &seen, Store: struct{ bearer.Store }{&copied}, Key: c.Key, RefreshBefore: -1, RetryFor: -1}
 	t, err = cache.Token(ctx)
 	switch {
 	case err == nil:
@@ -36,6 +37,9 @@ func Peek(ctx context.Context, c *bearer.Cache) (t *bearer.Token, valid bool, er
 	case errors.Is(err, errOnlooker):
 		if err := besidesOnlooker(err); err != nil {
 			return nil, false, err
+		}
+		if seen.token == nil && cache.Status().Expiry.IsZero() {
+			return nil, false, bearer.ErrNotFound // there are notes alone
 		}
 		return seen.token, false, nil
 	}
