@@ -8,6 +8,8 @@ import (
 	"math"
 	"slices"
 	"time"
+
+	"example.com/bearer/cmd/bearer/internal/figures"
 )
 
 //go:embed report.html
@@ -47,7 +49,7 @@ func WriteReport(w io.Writer, b Batch, cols []*Column) error {
 	}
 	// A batch in which everything fails may take no time.
 	wall = max(wall, time.Millisecond)
-	width := time.Duration(niceAbove(wall.Seconds()/resolution) * float64(time.Second))
+	width := time.Duration(figures.NiceAbove(wall.Seconds()/resolution) * float64(time.Second))
 	buckets := int(math.Ceil(float64(wall) / float64(width)))
 	x := timeAxis(width * time.Duration(buckets))
 
@@ -77,8 +79,8 @@ func WriteReport(w io.Writer, b Batch, cols []*Column) error {
 		failures.Charts = append(failures.Charts, countChart("Failed requests", "failed", "failed", x, failed, width, c, all[i].failed))
 	}
 	page := report{
-		Requests:    count(b.Requests),
-		Concurrency: count(b.Concurrency),
+		Requests:    figures.Count(b.Requests),
+		Concurrency: figures.Count(b.Concurrency),
 		APIDelay:    spell(apiDelay),
 		TokenDelay:  spell(tokenDelay),
 		Lifetime:    spell(b.Lifetime()),
@@ -99,7 +101,7 @@ func WriteReport(w io.Writer, b Batch, cols []*Column) error {
 // spell formats a short duration for people.
 func spell(d time.Duration) string {
 	if d < time.Second {
-		return fmt.Sprintf("%g ms", ms(d))
+		return fmt.Sprintf("%g ms", figures.Milliseconds(d))
 	}
 	return fmt.Sprintf("%g s", d.Seconds())
 }
