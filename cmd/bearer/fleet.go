@@ -15,7 +15,7 @@ import (
 )
 
 // The limits keep a typing error from using up the machine's processes or its
-// memory: the record of a request takes 24 bytes, and each process sends 50 a
+// memory: the record of a request takes 24 bytes, and each process sends 100 a
 // second.
 const (
 	maxProcesses = 128

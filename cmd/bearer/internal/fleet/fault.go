@@ -141,19 +141,25 @@ func (r *Run) killOne(ctx context.Context, n int) {
 
 // stopOne stops a process that holds the lock for longer than a lease.
 func (r *Run) stopOne(ctx context.Context, _ int) {
-	m, s := r.catch(ctx, []step{locked, intended, asking, spent, answered}, (*member).freeze)
-	if m == nil {
-		return
+	for ctx.Err() == nil {
+		m, s := r.catch(ctx, []step{locked, intended, asking, spent, answered}, (*member).freeze)
+		if m == nil {
+			return
+		}
+		at := r.clock()
+		// What it wrote before it stopped is in the pipe. It may just have given
+		// up the lock.
+		sleep(ctx, 20*time.Millisecond)
+		held := m.holds.Load()
+		if held {
+			sleep(ctx, stopLength)
+			r.note(fault{at, r.clock(), freeze, m.worker, s})
+		}
+		m.thaw()
+		if held {
+			return
+		}
 	}
-	defer m.thaw()
-	at := r.clock()
-	// What it wrote before it stopped is in the pipe.
-	sleep(ctx, 20*time.Millisecond)
-	if !m.holds.Load() {
-		return // the lock had just been given up
-	}
-	sleep(ctx, stopLength)
-	r.note(fault{at, r.clock(), freeze, m.worker, s})
 }
 
 // cutOnce cuts the Store off for a while: by turns, it fails at once and does

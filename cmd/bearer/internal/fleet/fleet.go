@@ -35,6 +35,15 @@ type Fleet struct {
 // faulty reports whether there are faults.
 func (f Fleet) faulty() bool { return f.Kill > 0 || f.Stop > 0 || f.Cut > 0 }
 
+// grace is what the server grants and the workers declare: after a crash, a
+// refresh token that may have been spent can be used again.
+func (f Fleet) grace() time.Duration {
+	if f.faulty() {
+		return 30 * time.Second
+	}
+	return 0
+}
+
 // quiet is how long there are no faults at the end, for the fleet to become one
 // again.
 func (f Fleet) quiet() time.Duration { return min(f.For/4, 10*time.Second) }
@@ -100,7 +109,7 @@ func (r *Run) Do(ctx context.Context) (*Result, error) {
 		return nil, err
 	}
 	defer r.store.close(r.key)
-	if r.world, err = newWorld(r.grace(), r.clock, r.refreshSpent); err != nil {
+	if r.world, err = newWorld(r.fleet.grace(), r.clock, r.refreshSpent); err != nil {
 		return nil, err
 	}
 	defer r.world.close()
@@ -119,8 +128,8 @@ func (r *Run) Do(ctx context.Context) (*Result, error) {
 	faulty, calm := context.WithDeadline(ctx, r.begin.Add(r.fleet.For-r.fleet.quiet()))
 	defer calm()
 	r.makeFaults(faulty)
-	sleep(ctx, r.fleet.quiet())
 	settled := r.settle(ctx)
+	sleep(ctx, time.Until(r.begin.Add(r.fleet.For)))
 	if err := context.Cause(ctx); err != nil {
 		return nil, err
 	}
@@ -131,14 +140,6 @@ func (r *Run) Do(ctx context.Context) (*Result, error) {
 	return r.result(settled, remaining), nil
 }
 
-// grace is what the server grants and the workers declare.
-func (r *Run) grace() time.Duration {
-	if r.fleet.faulty() {
-		return reuseGrace
-	}
-	return 0
-}
-
 func (r *Run) setup(worker int) setup {
 	return setup{
 		Worker:       worker,
@@ -146,7 +147,7 @@ func (r *Run) setup(worker int) setup {
 		APIURL:       r.world.url + "/api/orders",
 		ClientID:     clientID,
 		ClientSecret: clientSecret,
-		ReuseGrace:   r.grace(),
+		ReuseGrace:   r.fleet.grace(),
 		Store:        r.store.name,
 		Key:          r.key,
 		Dial:         r.store.dial(),
@@ -225,14 +226,14 @@ func (r *Run) all() []*member {
 	return all
 }
 
-// settle waits until all processes use the same token. It returns when that was,
-// since the run began; negative: not within patience.
+// settle waits until all processes use the same token. It returns how long that
+// took; negative: longer than patience.
 func (r *Run) settle(ctx context.Context) time.Duration {
+	began := time.Now()
 	r.world.forget()
-	deadline := r.clock() + patience
-	for r.clock() < deadline && ctx.Err() == nil {
+	for time.Since(began) < patience && ctx.Err() == nil {
 		if r.world.tokens(r.fleet.Processes) == 1 {
-			return r.clock()
+			return time.Since(began)
 		}
 		sleep(ctx, 10*time.Millisecond)
 	}

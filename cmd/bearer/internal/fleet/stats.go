@@ -77,7 +77,7 @@ func (r *Run) result(settled time.Duration, remaining int) *Result {
 	out.Stats.Reuse = r.world.auth.Counts().ReuseDetected
 	out.Stats.Settled = -1
 	if settled >= 0 {
-		out.Stats.Settled = (settled - r.fleet.For + r.fleet.quiet()).Milliseconds()
+		out.Stats.Settled = settled.Milliseconds()
 	}
 	out.problems = problems(out.Stats, r.fleet, remaining)
 	return out

@@ -22,7 +22,7 @@ import (
 // cores, so that what is measured is the fleet, and not the wait for a core.
 const (
 	requestGoroutines = 4
-	requestRate       = 50
+	requestRate       = 100
 )
 
 // workerHeader tells the servers which worker sent a request.

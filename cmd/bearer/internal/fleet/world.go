@@ -26,10 +26,6 @@ const (
 	// lifetime of a token.
 	lifetime = 2 * time.Second
 
-	// reuseGrace is what both ends declare if there are faults: after a crash, a
-	// refresh token that may have been spent can be used again.
-	reuseGrace = 30 * time.Second
-
 	// thinking is how long the token endpoint takes before it processes a
 	// request, and again before it answers.
 	thinking = 20 * time.Millisecond
