@@ -2,6 +2,7 @@ package bearer
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"log/slog"
 	"sync/atomic"
@@ -253,7 +254,7 @@ func (c *Cache) Set(ctx context.Context, t *Token) error {
 	}
 	t = c.dated(t)
 	err := c.write(ctx, func(ctx context.Context, x *session) error {
-		return x.put(ctx, t, anyVersion, func(err error) { c.savedLate(t, err) })
+		return x.put(ctx, t, notes{}, anyVersion, func(err error) { c.savedLate(t, err) })
 	}, func(saveErr error) {
 		e := c.newEntry(t)
 		c.update(func(s *state) *state {
@@ -482,7 +483,8 @@ func (c *Cache) takeOff(ctx context.Context, origin, rejected *entry, host strin
 	return c.flight.join(func(dog *watchdog) (*entry, error) {
 		ctx, cancel := context.WithCancel(detach(ctx))
 		defer cancel()
-		r := &refresh{cache: c, dog: dog, began: time.Now(), origin: origin, rejected: rejected, host: host}
+		r := &refresh{cache: c, dog: dog, began: time.Now(), rejected: rejected, host: host}
+		r.origin.Store(origin)
 		r.slot.limit = c.Limit
 		defer r.slot.free()
 		dog.onBark(func(err error) error {
@@ -574,6 +576,7 @@ func (c *Cache) storage() *storage {
 	c.stored.CompareAndSwap(nil, &storage{
 		store:   c.Store,
 		key:     c.Key,
+		self:    rand.Text(),
 		bound:   bindingOf(c.Source),
 		extras:  c.Extras,
 		writing: make(chan struct{}, 1),
@@ -590,17 +593,23 @@ func (c *Cache) endpoint() *endpoint {
 	if _, ok := c.Breaker.(*CircuitBreaker); !ok {
 		e.foreign = c.Breaker
 	}
-	e.limits = limits{retryFor: c.RetryFor, openFor: longestPause, expiry: func() time.Duration {
+	e.limits = limits{retryFor: c.retryFor(), openFor: longestPause, expiry: func() time.Duration {
 		s := c.load()
 		if s.entry == nil || s.rejected {
 			return 0
 		}
 		return s.entry.expiry.Until(instant.Now())
 	}}
-	if c.RetryFor <= 0 {
-		e.limits.retryFor = defaultRetryFor
-	}
 	return e
+}
+
+// retryFor is the span of failures after which callers share one: RetryFor, if
+// anything is repeated.
+func (c *Cache) retryFor() time.Duration {
+	if c.RetryFor > 0 {
+		return c.RetryFor
+	}
+	return defaultRetryFor
 }
 
 // circuit is the CircuitBreaker that paces the trials of an endpoint that

@@ -134,6 +134,13 @@ func (s *canaryStore) Put(ctx context.Context, key string, data []byte) error {
 	return s.MemoryStore.Put(ctx, key, data)
 }
 
+func (s *canaryStore) Swap(ctx context.Context, key string, old, new []byte) error {
+	if s.calls.Add(1)%4 == 0 {
+		return errDisk
+	}
+	return s.MemoryStore.Swap(ctx, key, old, new)
+}
+
 // G15: no error, log line, hook value or printed value of our types has a
 // secret in it, on any path.
 func TestNoSecretIsShown(t *testing.T) {

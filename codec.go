@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"reflect"
 	"time"
@@ -24,6 +25,7 @@ type record struct {
 
 	Extras map[string]any `json:"extras,omitempty"` // those that Cache.Extras names
 	binding
+	notes
 }
 
 // A binding says whose tokens a record holds. Records of older releases, and
@@ -89,7 +91,7 @@ func extrasOf(t *Token, names []string) map[string]any {
 	return extras
 }
 
-func encode(t *Token, b binding, extras []string) ([]byte, error) {
+func encode(t *Token, b binding, extras []string, n notes) ([]byte, error) {
 	scope, _ := t.Extra("scope").(string)
 	expiry := t.Expiry.UTC().Round(0)
 	switch year := expiry.Year(); {
@@ -107,36 +109,61 @@ func encode(t *Token, b binding, extras []string) ([]byte, error) {
 		Scope:        scope,
 		Extras:       extrasOf(t, extras),
 		binding:      b,
+		notes:        n,
 	})
 }
 
-// decode is the inverse of encode. Its errors do not show the data.
-func decode(data []byte, b binding) (*Token, error) {
-	var r record
-	if err := json.Unmarshal(data, &r); err != nil {
+// decode is the inverse of encode. The token is nil if there are notes alone.
+func decode(data []byte, b binding) (*Token, notes, error) {
+	r, err := parse(data)
+	if err != nil {
+		return nil, notes{}, err
+	}
+	t, err := r.token(b)
+	return t, r.notes, err
+}
+
+// parse reads a record. Its errors do not show the data.
+func parse(data []byte) (*record, error) {
+	r := new(record)
+	if err := json.Unmarshal(data, r); err != nil {
 		return nil, errors.New("the stored token is not the JSON that this package writes: delete it and log in again")
 	}
 	if r.Version != recordVersion {
 		return nil, fmt.Errorf("the stored token has version %d, and this release reads version %d: delete it and log in again", r.Version, recordVersion)
 	}
-	if r.AccessToken == "" && r.RefreshToken == "" {
+	if r.AccessToken == "" && r.RefreshToken == "" && r.Failure == nil {
 		return nil, errors.New("the stored token has neither an access token nor a refresh token: delete it and log in again")
 	}
+	return r, nil
+}
+
+// vacant reports whether the record has notes alone: there was no token yet,
+// and the endpoint failed.
+func (r *record) vacant() bool { return r.AccessToken == "" && r.RefreshToken == "" }
+
+// token returns the token in the record of a credential that is bound to b; nil
+// if there is none. Its errors do not show the data.
+func (r *record) token(b binding) (*Token, error) {
 	if b.excludes(r.binding) {
 		return nil, &foreignError{r.binding, r.RefreshToken != ""}
+	}
+	if r.vacant() {
+		return nil, nil
 	}
 	t := &Token{AccessToken: r.AccessToken, TokenType: r.TokenType, RefreshToken: r.RefreshToken, Expiry: r.Expiry}
 	if err := checkHeader(t); err != nil {
 		return nil, err
 	}
+	extras := maps.Clone(r.Extras)
 	if r.Scope != "" {
-		if r.Extras == nil {
-			r.Extras = map[string]any{}
+		if extras == nil {
+			extras = map[string]any{}
 		}
-		r.Extras["scope"] = r.Scope
+		extras["scope"] = r.Scope
 	}
-	if len(r.Extras) > 0 {
-		t = t.WithExtra(r.Extras)
+	if len(extras) > 0 {
+		t = t.WithExtra(extras)
 	}
 	return t, nil
 }

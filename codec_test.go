@@ -13,11 +13,11 @@ func TestCodecRoundTrip(t *testing.T) {
 	full := (&Token{AccessToken: "a", TokenType: "bearer", RefreshToken: "r", Expiry: time.Date(2030, 1, 2, 3, 4, 5, 6, time.UTC)}).
 		WithExtra(map[string]any{"scope": "read write"})
 	for _, in := range []*Token{full, {AccessToken: "a"}, {RefreshToken: "r"}, {AccessToken: "quote\"and\\and<é>"}} {
-		data, err := encode(in, binding{}, nil)
+		data, err := encode(in, binding{}, nil, notes{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		out, err := decode(data, binding{})
+		out, _, err := decode(data, binding{})
 		if err != nil {
 			t.Fatalf("got %v for what encode wrote", err)
 		}
@@ -41,11 +41,11 @@ func same(a, b *Token) bool {
 // The form is fixed: a later release must read this.
 func TestCodecForm(t *testing.T) {
 	const form = `{"v":1,"access_token":"a","token_type":"Bearer","refresh_token":"r","expiry":"2030-01-02T03:04:05Z","scope":"s"}`
-	got, err := decode([]byte(form), binding{})
+	got, _, err := decode([]byte(form), binding{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	data, err := encode(got, binding{}, nil)
+	data, err := encode(got, binding{}, nil, notes{})
 	if err != nil || string(data) != form {
 		t.Errorf("got %s, %v, want %s", data, err, form)
 	}
@@ -58,12 +58,12 @@ func TestCodecExtras(t *testing.T) {
 		"instance_url": "https://a.test", "realmId": "42", "n": 7.5, "yes": true, "empty": "", "i": 7, "u": uint8(8), "named": json.Number("9"), "none": nil,
 		"other": "is not asked for", "list": []any{"x"}, "nan": math.NaN(), "scope": "s",
 	})
-	data, err := encode(in, binding{}, []string{"instance_url", "realmId", "n", "yes", "empty", "list", "nan", "i", "u", "named", "none", "absent"})
+	data, err := encode(in, binding{}, []string{"instance_url", "realmId", "n", "yes", "empty", "list", "nan", "i", "u", "named", "none", "absent"}, notes{})
 	const form = `{"v":1,"access_token":"a","scope":"s","extras":{"i":7,"instance_url":"https://a.test","n":7.5,"named":"9","realmId":"42","u":8,"yes":true}}`
 	if err != nil || string(data) != form {
 		t.Fatalf("got %s, %v, want %s", data, err, form)
 	}
-	out, err := decode(data, binding{})
+	out, _, err := decode(data, binding{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,12 +82,12 @@ func TestCodecExpiryBeyondJSON(t *testing.T) {
 		time.Date(9999, 12, 31, 23, 59, 59, 0, time.FixedZone("west", -12*3600)),
 		time.Unix(math.MaxInt64-62135596801, 0),
 	} {
-		data, err := encode(&Token{AccessToken: "a", Expiry: expiry}, binding{}, nil)
+		data, err := encode(&Token{AccessToken: "a", Expiry: expiry}, binding{}, nil, notes{})
 		if err != nil {
 			t.Errorf("%v: got %v, want it stored", expiry.Year(), err)
 			continue
 		}
-		if out, err := decode(data, binding{}); err != nil || out.Expiry.Year() != 9999 {
+		if out, _, err := decode(data, binding{}); err != nil || out.Expiry.Year() != 9999 {
 			t.Errorf("%v: got %v, want year 9999", expiry.Year(), err)
 		}
 	}
@@ -107,7 +107,7 @@ func TestDecodeErrors(t *testing.T) {
 		{`null`, "the stored token has version 0, and this release reads version 1" + again},
 		{`{"v":1,"access_token":"canary\n"}`, "the token's AccessToken has the byte 0x0a at offset 6, which cannot stand in an Authorization header: trim it"},
 	} {
-		if _, err := decode([]byte(row.data), binding{}); err == nil || err.Error() != row.want || strings.Contains(err.Error(), "canary") {
+		if _, _, err := decode([]byte(row.data), binding{}); err == nil || err.Error() != row.want || strings.Contains(err.Error(), "canary") {
 			t.Errorf("%s: got %v, want %s", row.data, err, row.want)
 		}
 	}
@@ -118,15 +118,15 @@ func TestDecodeErrors(t *testing.T) {
 func FuzzDecode(f *testing.F) {
 	f.Add([]byte(`{"v":1,"access_token":"a","refresh_token":"r","expiry":"2030-01-02T03:04:05Z"}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		in, err := decode(data, binding{})
+		in, _, err := decode(data, binding{})
 		if err != nil {
 			return
 		}
-		again, err := encode(in, binding{}, nil)
+		again, err := encode(in, binding{}, nil, notes{})
 		if err != nil {
 			t.Fatalf("cannot encode what was decoded: %v", err)
 		}
-		out, err := decode(again, binding{})
+		out, _, err := decode(again, binding{})
 		if err != nil {
 			t.Fatalf("cannot decode %s: %v", again, err)
 		}

@@ -19,6 +19,14 @@ type endpoint struct {
 	repeats bool // while callers wait
 	slot    *slot
 
+	// since is when the endpoint first failed in a row, if another process told
+	// of it.
+	since instant.Time
+
+	// ready is called right before each attempt with a refresh token. Nothing is
+	// sent if it fails.
+	ready func(context.Context) error
+
 	// circuit paces the trials of an endpoint that fails, and is the Breaker
 	// if foreign is nil. It is nil until there was a failure, unless it is
 	// shared; start then makes it.
@@ -55,7 +63,10 @@ func (e *endpoint) ask(ctx context.Context, prev *Token, interest func(failed er
 	if isNil(e.source) {
 		return nil, mistake.Errorf("Cache.Source is a nil %T: set it", e.source)
 	}
-	since := instant.Now()  // the beginning, or the first failure: RetryFor is from it on
+	since := instant.Now() // the beginning, or the first failure: RetryFor is from it on
+	if e.since != (instant.Time{}) {
+		since = e.since
+	}
 	var asked time.Duration // the pause that the server asked for
 	for n := 0; ; {         // failures
 		left := time.Duration(0)
@@ -98,6 +109,15 @@ func (e *endpoint) ask(ctx context.Context, prev *Token, interest func(failed er
 			}
 			return nil, err
 		}
+		if prev != nil && e.ready != nil {
+			if unready := e.ready(ctx); unready != nil {
+				leave(context.Canceled)
+				if n == 0 {
+					err = unready
+				}
+				return nil, err
+			}
+		}
 		if n == 0 && e.foreign != nil {
 			tell, refused := e.admit(ctx, leave)
 			if refused != nil {
@@ -112,7 +132,7 @@ func (e *endpoint) ask(ctx context.Context, prev *Token, interest func(failed er
 			return t, err
 		}
 		asked = retryAfter(err, time.Now())
-		if n == 0 {
+		if n == 0 && e.since == (instant.Time{}) {
 			since = instant.Now()
 		}
 		n++

@@ -186,5 +186,8 @@ func (o *outage) state() string {
 func (o *outage) outlook() outlook {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return outlook{open: o.open(), trial: o.next}
+	if o.failures == 0 {
+		return outlook{trial: o.next}
+	}
+	return outlook{open: o.open(), trial: o.next, since: o.since}
 }

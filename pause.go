@@ -75,6 +75,10 @@ func renewalPause(n int) time.Duration { return doubling(time.Second, n-1, longe
 // Caches do not ask for new ones in the same millisecond.
 func renewalJitter() time.Duration { return random(50 * time.Millisecond) }
 
+// aloneJitter spreads the requests of processes that cannot share a token while
+// the Store is out of order.
+func aloneJitter() time.Duration { return random(200 * time.Millisecond) }
+
 // trialPause is the pause between the n-th trial of an endpoint that fails and
 // the next one. Callers wait meanwhile: a blip costs them 100 ms, and a longer
 // outage less than a second more than it lasted.

@@ -19,8 +19,9 @@ type refresh struct {
 	began time.Time
 
 	// origin is the entry when the refresh was begun. If that was deleted
-	// since, the refresh has no purpose.
-	origin *entry
+	// since, the refresh has no purpose. It is replaced if another process
+	// deleted it, also while this refresh waits for the lock; see open.
+	origin atomic.Pointer[entry]
 
 	// rejected is the token that an API did not accept, which will not do.
 	// Nil: any valid one will.
@@ -29,6 +30,9 @@ type refresh struct {
 
 	asked atomic.Bool // the Source was asked; lost reads it beside the refresh
 	slot  slot        // in Cache.Limit
+
+	intended *entry    // whose refresh token is announced in the record
+	sent     time.Time // when a refresh token was first about to be sent
 }
 
 // errReplaced says that the token was replaced, by Set or by Delete, while the
@@ -118,13 +122,15 @@ func (r *refresh) once(ctx context.Context) (*entry, error) {
 
 	// From here on no other process refreshes. However long the lock took, what
 	// follows has its full time.
-	x, storeErr := s.open(storeCtx)
+	x, storeErr := r.open(storeCtx)
 	defer x.close()
 	if storeErr == nil {
 		r.dog.watch("the Store", c.refreshTimeout())
 		readCtx, cancelRead := context.WithTimeout(ctx, c.refreshTimeout())
 		defer cancelRead()
-		storeErr = r.adopt(readCtx)
+		if storeErr = r.adopt(readCtx); storeErr == nil {
+			r.judge(ctx, x)
+		}
 	}
 	r.dog.watch("the Store", saving)
 	if storeErr == nil {
@@ -146,18 +152,26 @@ func (r *refresh) once(ctx context.Context) (*entry, error) {
 		if r.needsStore(x, prev) {
 			return r.fail(ctx, prev, &failure{err: storeErr, kind: brokeOff})
 		}
+		if x.shared {
+			sleep(ctx, aloneJitter()) // each process asks for itself now
+		}
 	}
 
 	r.dog.watch("the Source", c.refreshTimeout())
 	askCtx, cancelAsk := context.WithTimeout(ctx, c.refreshTimeout())
 	defer cancelAsk()
 	r.asked.Store(true)
-	t, prev, f := r.ask(askCtx, prev)
+	t, prev, f := r.ask(askCtx, x, prev)
 	if f != nil {
 		if storeErr != nil && f.err != errReplaced {
 			f.err = fmt.Errorf("%w; and %w", f.err, storeErr) // where a better token may be
 		}
-		return r.fail(ctx, prev, f)
+		e, err := r.fail(ctx, prev, f)
+		if storeErr == nil && ctx.Err() == nil {
+			r.dog.watch("the Store", saving)
+			r.report(ctx, x, prev)
+		}
+		return e, err
 	}
 
 	// G19: no caller gets the access token before the refresh token that came
@@ -165,14 +179,14 @@ func (r *refresh) once(ctx context.Context) (*entry, error) {
 	r.dog.watch("the Store", saving)
 	t = c.dated(t)
 	ctx = context.WithoutCancel(ctx) // what is here is not lost, even if it comes too late
-	saveErr := r.save(ctx, x, prev, t)
+	saveErr := r.save(ctx, x, prev, t, r.notes(prev, t))
 	return r.commit(ctx, prev, t, saveErr)
 }
 
 // deleted reports whether Delete was called since the refresh was begun.
 func (r *refresh) deleted() bool {
 	e := r.cache.load().entry
-	return e != r.origin && e.deleted()
+	return e != r.origin.Load() && e.deleted()
 }
 
 // due is what there is to do for this refresh.
@@ -200,9 +214,9 @@ func (r *refresh) adopt(ctx context.Context) error {
 		c.update(func(s *state) *state {
 			n := s.found(f, instant.Now(), func(t *Token) *entry { return c.newEntry(c.dated(t)) })
 			if f.gone && n.entry != s.entry {
-				r.origin = n.entry // another process deleted it: that ends no refresh here
+				r.origin.Store(n.entry) // another process deleted it: that ends no refresh here
 			}
-			return n
+			return n.heard(f, c.storage().self, c.retryFor(), time.Now())
 		})
 	})
 }
@@ -248,7 +262,7 @@ func (r *refresh) worthless(e *entry) bool {
 
 // ask asks the Source for a successor of prev. It returns the entry that the
 // token succeeds, which is another one if another process has replaced prev.
-func (r *refresh) ask(ctx context.Context, prev *entry) (*Token, *entry, *failure) {
+func (r *refresh) ask(ctx context.Context, x *session, prev *entry) (*Token, *entry, *failure) {
 	c := r.cache
 	endpoint := c.endpoint()
 	endpoint.slot = &r.slot
@@ -258,20 +272,29 @@ func (r *refresh) ask(ctx context.Context, prev *entry) (*Token, *entry, *failur
 	if before == nil {
 		before = new(failure)
 	}
+	endpoint.since = before.since
 
 	dead, refused := before.dead, before.refused
 	for prev != dead && endpoint.refreshes(tokenOf(prev)) {
-		if before.spares(prev) && !r.worthless(prev) {
+		if before.spares(prev, instant.Now()) && !r.worthless(prev) {
 			again := *before
 			return nil, prev, &again
 		}
-		t, err := endpoint.ask(ctx, &prev.token, func(failed error) interest {
-			return r.interest(prev, failed != nil && maybeSpent(failed))
-		}, before.err)
-		if err == nil {
-			return t, prev, nil
+		var unready error
+		endpoint.ready = func(ctx context.Context) error {
+			unready = r.ready(ctx, x, prev)
+			return unready
 		}
-		f := &failure{err: err, kind: kindOf(err), spent: maybeSpent(err)}
+		t, err := endpoint.ask(ctx, &prev.token, func(failed error) interest {
+			return r.interest(prev, failed != nil && maybeSpent(failed) && r.reusableUntil(r.sent).Reached(instant.Now()))
+		}, before.err)
+		switch {
+		case err == nil:
+			return t, prev, nil
+		case err == unready: // nothing was sent
+			return nil, prev, &failure{err: err, kind: brokeOff}
+		}
+		f := &failure{err: err, kind: kindOf(err), spent: maybeSpent(err), grace: r.reusableUntil(r.sent)}
 		if !refusesGrant(err) {
 			if mayRefuseGrant(err) && mayRefuseGrant(before.err) && r.worthless(prev) {
 				f.err = loginRequired(err)
@@ -319,19 +342,19 @@ func (r *refresh) ask(ctx context.Context, prev *entry) (*Token, *entry, *failur
 
 // save puts t into the Store in place of prev. It returns errReplaced, and
 // stores nothing, if prev is no longer the current token: here, or in the Store.
-func (r *refresh) save(ctx context.Context, x *session, prev *entry, t *Token) error {
+func (r *refresh) save(ctx context.Context, x *session, prev *entry, t *Token, n notes) error {
 	c := r.cache
 	err := x.begin(ctx)
-	for n := 0; err == nil; n++ {
+	for tries := 0; err == nil; tries++ {
 		version := x.version() // before the look at the entry: what is seen later is not to be replaced
 		if c.load().entry != prev {
 			return errReplaced
 		}
-		err = x.put(ctx, t, version, func(err error) { c.savedLate(t, err) })
+		err = x.put(ctx, t, n, version, func(err error) { c.savedLate(t, err) })
 		if err != errChanged {
 			return err
 		}
-		if n == mostChanged {
+		if tries == mostChanged {
 			x.failed(ctx, "put", err)
 			return err
 		}
@@ -356,7 +379,7 @@ func (r *refresh) saveAgain(ctx context.Context, x *session) error {
 	if s.unsaved == nil {
 		return nil
 	}
-	err := r.save(ctx, x, s.entry, &s.entry.token)
+	err := r.save(ctx, x, s.entry, &s.entry.token, notes{})
 	x.end()
 	if err == errReplaced {
 		return nil

@@ -114,6 +114,9 @@ func (s *brokenStore) Put(ctx context.Context, key string, data []byte) error {
 	return s.MemoryStore.Put(ctx, key, data)
 }
 
+// Swap hides MemoryStore's, which would go past Put.
+func (*brokenStore) Swap(context.Context, string, []byte, []byte) error { return errors.ErrUnsupported }
+
 func (s *brokenStore) Lock(ctx context.Context, key string) (func() error, error) {
 	s.when("lock")
 	unlock, err := s.MemoryStore.Lock(ctx, key)

@@ -1,6 +1,7 @@
 package bearer
 
 import (
+	"slices"
 	"time"
 
 	"example.com/bearer/internal/instant"
@@ -78,6 +79,7 @@ type failure struct {
 	err  error
 	kind failureKind
 	n    int // in a row
+	at   instant.Time
 
 	until instant.Time // callers without a valid token share the failure until then
 	retry instant.Time // no refresh in the background before
@@ -101,15 +103,27 @@ type failure struct {
 	final bool
 
 	// spent says that the refresh token may have been used, and its successor
-	// lost with the answer.
+	// lost with the answer, here or in a process that died. Until grace the
+	// server accepts it again all the same.
 	spent bool
+	grace instant.Time
+
+	// since is when the first failure in a row was, if another process told of
+	// it: what is left of RetryFor is counted from then. given says that nothing
+	// is left.
+	since instant.Time
+	given bool
 
 	asked time.Duration // the pause that the server asked for
 }
 
-// spares reports whether the refresh token of e is left alone as long as its
-// access token is valid: to send it again could end both.
-func (f *failure) spares(e *entry) bool { return f.spent || f.doubts(e) }
+// spares reports whether at now the refresh token of e is left alone as long as
+// its access token is valid: to send it again could end both.
+func (f *failure) spares(e *entry, now instant.Time) bool { return f.lost(now) || f.doubts(e) }
+
+// lost reports whether the refresh token may have been spent so long ago that
+// the server does not accept it again.
+func (f *failure) lost(now instant.Time) bool { return f.spent && f.grace.Reached(now) }
 
 // doubts reports whether the refresh token of e was refused while its access
 // token was valid.
@@ -160,6 +174,7 @@ const (
 type outlook struct {
 	open  bool         // the endpoint has failed for RetryFor
 	trial instant.Time // and is not asked before
+	since instant.Time // of the first failure; zero: it is healthy
 }
 
 // due decides what happens next. With a valid token the task runs in the
@@ -201,7 +216,7 @@ func due(s *state, now instant.Time, o outlook) task {
 // the attempt at its expiry.
 func (s *state) shared(o outlook) bool {
 	f := s.failure
-	return f == nil || f.kind == sick && !o.open || f.secretMayChange() || f.kind == refusal && f.doubts(s.entry)
+	return f == nil || f.kind == sick && !o.open && !f.given || f.secretMayChange() || f.kind == refusal && f.doubts(s.entry)
 }
 
 // scheduled returns s with next computed.
@@ -272,7 +287,7 @@ func (s state) reject(host string, now instant.Time) *state {
 // invalidated returns s with a token that is as good as expired.
 func (s state) invalidated() *state {
 	s.rejected = true
-	if f := s.failure; f != nil && f.spares(s.entry) {
+	if f := s.failure; f != nil && (f.spent || f.doubts(s.entry)) {
 		// The refresh token was left alone for the sake of the access token.
 		again := *f
 		again.until, again.retry = instant.Past, instant.Past
@@ -386,7 +401,10 @@ func (s state) failed(f failure, now instant.Time) *state {
 	s.busy = instant.Past
 	if p := s.failure; p != nil {
 		f.n, f.looks = p.n, p.looks
-		f.spent = f.spent || p.spent
+		if p.spent {
+			f.spent, f.grace = true, p.grace // which counts from the first time
+		}
+		f.since, f.given = p.since, p.given
 		if f.dead == nil {
 			f.dead, f.refused = p.dead, p.refused
 		}
@@ -398,19 +416,96 @@ func (s state) failed(f failure, now instant.Time) *state {
 		f.n++
 	}
 	pause, retry := callerPause(&f), retryPause(&f)
+	if f.kind == sick && f.given {
+		pause = openPause(f.since.Since(now), longestPause) // the schedule of all processes
+	}
 	if s.valid(now) {
 		left := s.entry.expiry.Until(now)
 		pause = min(pause, left)                       // the endpoint is asked before callers are refused
 		retry = min(retry, max(left/4, shortestPause)) // several more attempts before the token expires
-		if f.spares(s.entry) {
+		if f.spares(s.entry, now.Add(retry)) {
 			retry = left
 		}
 	}
+	f.at = now
 	f.until = now.Add(max(pause, f.asked))
 	f.retry = now.Add(retry).Later(f.until)
 	f.look = now.Add(lookPause(f.looks))
 	s.failure = &f
 	return s.scheduled()
+}
+
+// heard returns s with what the notes of other processes say, which the Store
+// held beside the token of s; self writes those of this one.
+func (s *state) heard(f find, self string, retryFor time.Duration, now time.Time) *state {
+	if f.notes == nil || f.token != nil && (s.entry == nil || s.entry.token.AccessToken != f.token.AccessToken || s.entry.token.RefreshToken != f.token.RefreshToken) {
+		return s // of another token
+	}
+	if futile := s.futile.told(f.notes.Renewals, now); !slices.Equal(futile, s.futile) {
+		n := *s
+		n.futile = futile
+		s = &n
+	}
+	if r := f.notes.Failure; r != nil && r.By != self {
+		s = s.told(r, retryFor, now)
+	}
+	return s
+}
+
+// told returns s with the failed refresh of another process, as r reports it for
+// the token in s at now. It holds for r's pause, unless this process has failed
+// later itself.
+func (s *state) told(r *report, retryFor time.Duration, now time.Time) *state {
+	n := instant.At(now, now)
+	if !r.fresh(now) || s.failure != nil && s.failure.at.Since(n) <= now.Sub(r.At) {
+		return s
+	}
+	until := n.Add(ahead(r.Until, now, longestPause))
+	retry := n.Add(ahead(r.Retry, now, longestPause))
+	f := failure{err: r.err(), n: 1, at: n.Add(-now.Sub(r.At)), stored: true}
+	if p := s.failure; p != nil {
+		f.n, f.looks, f.spent, f.grace = p.n, p.looks, p.spent, p.grace
+		f.doubted, f.dead, f.refused = p.doubted, p.dead, p.refused
+	}
+	f.look = n.Add(lookPause(f.looks))
+	if r.Refused {
+		f.kind, f.final, f.dead, f.refused = refusal, true, s.entry, f.err
+	} else {
+		if until.Reached(n) && retry.Reached(n) {
+			return s
+		}
+		f.since = n.Add(-max(0, now.Sub(r.Since)))
+		f.given = f.since.Since(n) >= retryFor
+	}
+	if s.valid(n) {
+		left := s.entry.expiry
+		until, retry = until.Earlier(left), retry.Earlier(left) // the endpoint is asked before callers are refused
+	}
+	f.until, f.retry = until, retry
+	t := *s
+	t.failure = &f
+	return t.scheduled()
+}
+
+// interrupted returns s at now when a refresh of its token has begun whose
+// outcome nobody knows, in a process that has died or was suspended. Its refresh
+// token may be spent, but not before grace.
+func (s *state) interrupted(grace instant.Time, now instant.Time) *state {
+	if s.failure != nil && s.failure.spent {
+		return s
+	}
+	f := failure{kind: brokeOff, n: 1, at: now, stored: true}
+	if s.failure != nil {
+		f = *s.failure
+	}
+	f.err, f.spent, f.grace = errInterrupted, true, grace
+	f.look = now.Add(lookPause(f.looks))
+	if s.valid(now) && f.lost(now) {
+		f.retry = s.entry.expiry
+	}
+	t := *s
+	t.failure = &f
+	return t.scheduled()
 }
 
 // died returns s after a refresh that was given up learned late, as f says,

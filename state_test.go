@@ -227,7 +227,7 @@ func TestFailureKeepsWhatIsKnownOfTheRefreshToken(t *testing.T) {
 		first.err = errTest
 		s := (&state{entry: e}).failed(first, noon)
 		s = s.failed(failure{err: errTest, kind: brokeOff}, noon)
-		if !s.failure.spares(e) {
+		if !s.failure.spares(e, noon) {
 			t.Errorf("after %+v and another failure: the refresh token is not spared", first)
 		}
 		if next := s.failure.retry; next.Until(noon) < time.Minute {

@@ -1,14 +1,19 @@
 package bearer
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"example.com/bearer/internal/instant"
 	"example.com/bearer/internal/mistake"
 )
 
@@ -30,6 +35,7 @@ const (
 type storage struct {
 	store  Store
 	key    string
+	self   string // names this process, and this Cache in it, in notes
 	bound  binding
 	extras []string
 	failed func(ctx context.Context, op string, err error) // reports a failure of the Store
@@ -40,8 +46,12 @@ type storage struct {
 	// cannot land over a newer one. It is taken after the Store's lock.
 	writing chan struct{}
 
+	swapless atomic.Bool // the Store is a Swapper, but wraps one that is not
+	warned   atomic.Bool // of a lease that is too long for the reuse grace
+
 	mu    sync.Mutex // guards what follows
 	seen  sighting
+	noted notes      // as they were last read or written
 	tried []sighting // by writes that failed since seen was, in their order: each may have come about all the same
 
 	// Reads and writes are numbered in the order in which they begin and end,
@@ -56,14 +66,25 @@ type storage struct {
 // mostTried bounds storage.tried. Beyond it the oldest attempt is forgotten.
 const mostTried = 8
 
-// A sighting is what the Store held when it was last read or written.
+// A sighting is what token the Store held when it was last read or written.
 type sighting struct {
 	known bool // it was read or written
 	held  bool // it held a record
 	sum   [sha256.Size]byte
 }
 
+// sightingOf returns the sighting of data, which are a record as encode writes
+// it. Its notes do not count.
 func sightingOf(data []byte) sighting {
+	if r, err := parse(data); err == nil {
+		if r.vacant() {
+			return absent
+		}
+		r.notes = notes{}
+		if bare, err := json.Marshal(r); err == nil {
+			data = bare
+		}
+	}
 	return sighting{known: true, held: true, sum: sha256.Sum256(data)}
 }
 
@@ -120,6 +141,7 @@ func (s *storage) lockable() bool {
 // A find is what a look at the Store brought.
 type find struct {
 	token *Token // nil if there is none
+	notes *notes // what stands beside it; nil: nothing was read
 	news  bool   // the Store did not hold this when it was last seen
 	first bool   // it was not seen before
 	gone  bool   // it held a record before, and holds none now
@@ -141,12 +163,13 @@ func (s *storage) load(ctx context.Context, note func(find)) error {
 	data, err := s.get(ctx)
 	now := absent
 	var t *Token
+	var n notes
 	switch {
 	case errors.Is(err, ErrNotFound):
 		err = nil
 	case err == nil:
 		now = sightingOf(data)
-		t, err = decode(data, s.bound)
+		t, n, err = decode(data, s.bound)
 	}
 	if err != nil {
 		s.failed(ctx, "get", err)
@@ -159,14 +182,14 @@ func (s *storage) load(ctx context.Context, note func(find)) error {
 	}
 	s.latest = number
 	before, news := s.seen, s.news(now)
-	s.seen = now
+	s.seen, s.noted = now, n
 	if news {
 		s.changes++
 		s.tried = nil // it was overwritten, and explains nothing that comes after
 	} else if i := slices.Index(s.tried, now); i >= 0 {
 		s.tried = s.tried[i+1:] // likewise
 	}
-	note(find{token: t, news: news, first: !before.known, gone: news && before.held && !now.held})
+	note(find{token: t, notes: &n, news: news, first: !before.known, gone: news && before.held && !now.held})
 	return nil
 }
 
@@ -206,6 +229,7 @@ type session struct {
 	shared bool          // several processes use the Store
 	wait   time.Duration // for a write
 	unlock func()
+	locked instant.Time // when the lock was had
 
 	writer  bool            // this session holds storage.writing
 	pending <-chan struct{} // closed when a write that took too long has returned
@@ -232,10 +256,12 @@ func (s *storage) open(ctx context.Context) (x *session, err error) {
 		return x, nil
 	case err != nil:
 		x.shared = true
-		s.failed(ctx, "lock", err)
+		if context.Cause(ctx) != errArrived {
+			s.failed(ctx, "lock", err)
+		}
 		return x, err
 	}
-	x.shared = true
+	x.shared, x.locked = true, instant.Now()
 	x.unlock = func() {
 		if err := calling(release); err != nil {
 			s.failed(ctx, "unlock", err)
@@ -243,6 +269,10 @@ func (s *storage) open(ctx context.Context) (x *session, err error) {
 	}
 	return x, nil
 }
+
+// errArrived ends the wait for a lock whose holder has stored the token that was
+// wanted, and has not unlocked yet.
+var errArrived = errors.New("the token has arrived")
 
 // close ends the session: at once, or, if a write hangs, in a goroutine that
 // ends when the write returns.
@@ -306,24 +336,46 @@ const anyVersion = -1
 // returned the one that is to be replaced: then it returns errChanged. It returns
 // within x.wait, with errPending if the Store has not answered by then; late hears
 // the outcome in this case.
-func (x *session) put(ctx context.Context, t *Token, version int, late func(error)) error {
+func (x *session) put(ctx context.Context, t *Token, n notes, version int, late func(error)) error {
 	if x.storage == nil {
 		return nil
 	}
-	data, err := encode(t, x.bound, x.extras)
+	data, err := encode(t, x.bound, x.extras, n)
 	if err != nil {
 		x.failed(ctx, "put", err)
 		return err
 	}
 	return x.write(ctx, "put", late, func(ctx context.Context) error {
 		then := sightingOf(data)
-		if version != anyVersion {
-			if there, err := x.unchanged(ctx, version, then); there || err != nil {
-				return err
-			}
+		if version == anyVersion {
+			return x.attempt(then, n, func() error { return x.store.Put(ctx, x.key, data) })
 		}
-		return x.attempt(then, func() error { return x.store.Put(ctx, x.key, data) })
+		old, err := x.unchanged(ctx, version)
+		switch {
+		case err != nil:
+			return err
+		case bytes.Equal(old, data):
+			x.holds(then, n) // an earlier Put has worked, although it failed
+			return nil
+		}
+		return x.attempt(then, n, func() error { return x.replace(ctx, old, data) })
 	})
+}
+
+// replace stores data in place of old, which is nil if the Store held nothing.
+// With a Swapper no other process can get in between.
+func (s *storage) replace(ctx context.Context, old, data []byte) error {
+	if swapper, ok := s.store.(Swapper); ok {
+		err := swapper.Swap(ctx, s.key, old, data)
+		switch {
+		case err == errors.ErrUnsupported: // a wrapper round a Store that is no Swapper
+		case errors.Is(err, ErrChanged):
+			return errChanged
+		default:
+			return err
+		}
+	}
+	return s.store.Put(ctx, s.key, data)
 }
 
 // delete removes the record. It returns as put does.
@@ -332,14 +384,15 @@ func (x *session) delete(ctx context.Context) error {
 		return nil
 	}
 	return x.write(ctx, "delete", func(error) {}, func(ctx context.Context) error {
-		return x.attempt(absent, func() error { return x.store.Delete(ctx, x.key) })
+		return x.attempt(absent, notes{}, func() error { return x.store.Delete(ctx, x.key) })
 	})
 }
 
 // attempt notes what the Store will hold if do, which changes it, works, and
-// may hold even if it fails.
-func (x *session) attempt(then sighting, do func() error) error {
+// may hold even if it fails, unless it fails with errChanged.
+func (x *session) attempt(then sighting, n notes, do func() error) error {
 	x.mu.Lock()
+	again := slices.Contains(x.tried, then)
 	x.tried = append(slices.DeleteFunc(x.tried, func(s sighting) bool { return s == then }), then)
 	x.tried = x.tried[max(0, len(x.tried)-mostTried):]
 	x.putting = true
@@ -350,30 +403,43 @@ func (x *session) attempt(then sighting, do func() error) error {
 		defer x.mu.Unlock()
 		x.number++
 		x.latest, x.putting = x.number, false
-		if err == nil {
-			x.seen, x.tried = then, nil
+		switch {
+		case err == nil:
+			x.seen, x.noted, x.tried = then, n, nil
+		case err == errChanged && !again:
+			x.tried = slices.DeleteFunc(x.tried, func(s sighting) bool { return s == then })
 		}
 	}()
 	err = do()
 	return err
 }
 
-// unchanged returns errChanged if another process has changed the Store since
-// that version, and an error if it holds the login of another credential. there
-// says that it holds what is to be stored already: an earlier Put has worked,
-// although it failed.
-func (x *session) unchanged(ctx context.Context, version int, then sighting) (there bool, err error) {
-	data, err := x.get(ctx)
+// holds notes what the Store was seen to hold already.
+func (x *session) holds(now sighting, n notes) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.number++
+	x.latest, x.seen, x.noted, x.tried = x.number, now, n, nil
+}
+
+// unchanged returns what the Store holds, nil if that is nothing; errChanged if
+// another process has changed it since that version, and an error if it holds
+// the login of another credential.
+func (x *session) unchanged(ctx context.Context, version int) (data []byte, err error) {
+	data, err = x.get(ctx)
 	now := absent
 	switch {
 	case err == nil:
 		now = sightingOf(data)
-		_, err = decode(data, x.bound)
+		_, _, err = decode(data, x.bound)
 		if foreign, ok := errors.AsType[*foreignError](err); ok && foreign.login {
-			return false, err
+			return nil, err
+		}
+		if data == nil {
+			data = []byte{} // a value, and an empty one
 		}
 	case !errors.Is(err, ErrNotFound):
-		return false, err
+		return nil, err
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -381,45 +447,158 @@ func (x *session) unchanged(ctx context.Context, version int, then sighting) (th
 		x.seen = now // never read before: what is there is what the token replaces
 	}
 	if x.changes != version || x.news(now) {
-		return false, errChanged
+		return nil, errChanged
 	}
-	if now == then {
-		x.number++
-		x.latest, x.seen, x.tried = x.number, now, nil
-	}
-	return now == then, nil
+	return data, nil
 }
 
-// write runs do in a new goroutine, which ends when the Store returns, and
-// waits for it for x.wait, or until ctx ends.
+// write has do change the Store, and waits for it for x.wait, or until ctx ends.
 func (x *session) write(ctx context.Context, op string, late func(error), do func(context.Context) error) error {
-	done := make(chan struct{})
-	outcome := errGoexit // written before done is closed, and read after
+	done, outcome, err := x.attend(ctx, op, x.wait, do)
+	if err != nil {
+		x.pending, x.late = done, func() { late(*outcome) }
+		return err
+	}
+	return *outcome
+}
+
+// attend runs do in a new goroutine, which ends when the Store returns, and
+// waits for it for wait, or until ctx ends: then err says so, and the outcome is
+// there when done is closed.
+func (s *storage) attend(ctx context.Context, op string, wait time.Duration, do func(context.Context) error) (done chan struct{}, outcome *error, err error) {
+	done = make(chan struct{})
+	result := errGoexit // written before done is closed, and read after
 	go func() {
 		defer close(done)
 		defer func() {
 			if p := recover(); p != nil {
-				outcome = panicked(p)
+				result = panicked(p)
 			}
-			if outcome != nil && outcome != errChanged {
-				x.failed(ctx, op, outcome)
+			if result != nil && result != errChanged && result != errAlive {
+				s.failed(ctx, op, result)
 			}
 		}()
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)
 		defer cancel()
-		outcome = do(ctx)
+		result = do(ctx)
 	}()
-	timer := time.NewTimer(x.wait)
+	timer := time.NewTimer(wait)
 	defer timer.Stop()
-	var err error
 	select {
 	case <-done:
-		return outcome
 	case <-timer.C:
 		err = errPending
 	case <-ctx.Done():
 		err = contextErr(ctx)
 	}
-	x.pending, x.late = done, func() { late(outcome) }
-	return err
+	return done, &result, err
+}
+
+// swaps reports whether the Store is a Swapper. A wrapper may be one round a
+// Store that is none; that shows at the first Swap.
+func (s *storage) swaps() bool {
+	if s == nil {
+		return false
+	}
+	_, ok := s.store.(Swapper)
+	return ok && !s.swapless.Load()
+}
+
+// lease is how long a lock of the Store lasts without its holder; 0 if it does
+// not end by itself.
+func (s *storage) lease() time.Duration {
+	if s == nil {
+		return 0
+	}
+	if l, ok := s.store.(interface{ Lease() time.Duration }); ok {
+		return max(0, l.Lease())
+	}
+	return 0
+}
+
+// errAlive says that another process has changed the notes although this one
+// holds the lock.
+var errAlive = errors.New("another process is refreshing the token as well, since its lock or this one's has ended")
+
+// annotate changes the notes in the record of the token that was seen last, in
+// one step. It returns errChanged if the Store holds another token, and what
+// change returns. Without a Swapper it does nothing.
+//
+// It needs neither the lock nor the right to write: if it takes long, and others
+// write meanwhile, it finds the record changed.
+func (s *storage) annotate(ctx context.Context, change func(*notes) error) error {
+	if !s.swaps() {
+		return nil
+	}
+	_, outcome, err := s.attend(ctx, "swap", saveWait, func(ctx context.Context) error {
+		for range mostReplaced {
+			if err := s.annotateOnce(ctx, change); !errors.Is(err, ErrChanged) {
+				return err
+			}
+		}
+		return errChanged
+	})
+	if err != nil {
+		return err
+	}
+	return *outcome
+}
+
+func (s *storage) annotateOnce(ctx context.Context, change func(*notes) error) error {
+	data, err := s.get(ctx)
+	r := &record{Version: recordVersion, binding: s.bound}
+	now := absent
+	switch {
+	case errors.Is(err, ErrNotFound):
+		data = nil
+	case err != nil:
+		return err
+	default:
+		now = sightingOf(data)
+		if r, err = parse(data); err != nil {
+			return err
+		}
+	}
+	s.mu.Lock()
+	news := !s.seen.known || s.news(now)
+	s.mu.Unlock()
+	if news {
+		return errChanged
+	}
+	n := r.notes
+	if err := change(&n); err != nil {
+		return err
+	}
+	if reflect.DeepEqual(n, r.notes) || r.vacant() && n.Failure == nil {
+		return nil
+	}
+	r.notes = n
+	next, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	switch err := s.store.(Swapper).Swap(ctx, s.key, data, next); err {
+	case nil:
+	case errors.ErrUnsupported:
+		s.swapless.Store(true)
+		return nil
+	default:
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.seen == now {
+		s.noted = n
+	}
+	return nil
+}
+
+// notes returns the notes as they were last read or written.
+func (s *storage) notes() notes {
+	if s == nil {
+		return notes{}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.noted
 }

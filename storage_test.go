@@ -46,7 +46,7 @@ func put(t *testing.T, s *storage, access string, replace bool) error {
 	if !replace {
 		version = s.version()
 	}
-	return x.put(t.Context(), &Token{AccessToken: access}, version, func(error) {})
+	return x.put(t.Context(), &Token{AccessToken: access}, notes{}, version, func(error) {})
 }
 
 // found returns what a look at the Store found.
@@ -210,7 +210,7 @@ func TestSlowPutDoesNotReplaceNews(t *testing.T) {
 			return nil
 		}
 		late := make(chan error, 1)
-		if err := x.put(t.Context(), &Token{AccessToken: "successor"}, version, func(err error) { late <- err }); err != errPending {
+		if err := x.put(t.Context(), &Token{AccessToken: "successor"}, notes{}, version, func(err error) { late <- err }); err != errPending {
 			t.Fatalf("got %v, want errPending", err)
 		}
 		if got, f := load(t, mine); got != "theirs" || !f.news {
@@ -248,7 +248,7 @@ func TestNoStorage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, err := range []error{x.begin(t.Context()), x.put(t.Context(), &Token{AccessToken: "a"}, anyVersion, nil), x.delete(t.Context())} {
+	for _, err := range []error{x.begin(t.Context()), x.put(t.Context(), &Token{AccessToken: "a"}, notes{}, anyVersion, nil), x.delete(t.Context())} {
 		if err != nil {
 			t.Errorf("got %v, want nil", err)
 		}
@@ -297,6 +297,9 @@ func (s *scripted) Put(ctx context.Context, key string, data []byte) error {
 	}
 	return s.late
 }
+
+// Swap hides MemoryStore's, which would go past Put.
+func (*scripted) Swap(context.Context, string, []byte, []byte) error { return errors.ErrUnsupported }
 
 func (s *scripted) Delete(ctx context.Context, key string) error {
 	if s.delete != nil {
@@ -377,7 +380,7 @@ func TestHangingWriteKeepsTheLock(t *testing.T) {
 		}
 		start := time.Now()
 		heard := make(chan error, 1)
-		if err := x.put(t.Context(), &Token{AccessToken: "a"}, anyVersion, func(err error) { heard <- err }); err != errPending || time.Since(start) != saveWait {
+		if err := x.put(t.Context(), &Token{AccessToken: "a"}, notes{}, anyVersion, func(err error) { heard <- err }); err != errPending || time.Since(start) != saveWait {
 			t.Errorf("got %v after %v, want errPending after %v", err, time.Since(start), saveWait)
 		}
 		if err := x.begin(t.Context()); err != errPending {
@@ -429,14 +432,14 @@ func TestSecondWriteOfASession(t *testing.T) {
 		if err := x.begin(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if err := x.put(t.Context(), &Token{AccessToken: "a"}, anyVersion, func(error) { heard = true }); err != errPending {
+		if err := x.put(t.Context(), &Token{AccessToken: "a"}, notes{}, anyVersion, func(error) { heard = true }); err != errPending {
 			t.Fatalf("got %v, want errPending", err)
 		}
 		if err := x.begin(t.Context()); err != nil || !heard {
 			t.Fatalf("got %v, the first outcome heard: %v; want the right to write after it", err, heard)
 		}
 		store.put = nil
-		if err := x.put(t.Context(), &Token{AccessToken: "b"}, s.version(), func(error) {}); err != nil {
+		if err := x.put(t.Context(), &Token{AccessToken: "b"}, notes{}, s.version(), func(error) {}); err != nil {
 			t.Errorf("got %v, want nil", err)
 		}
 		if got, _ := load(t, s); got != "b" {

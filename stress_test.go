@@ -77,6 +77,13 @@ func (u *unsteady) Put(ctx context.Context, key string, data []byte) error {
 	return u.MemoryStore.Put(ctx, key, data)
 }
 
+func (u *unsteady) Swap(ctx context.Context, key string, old, new []byte) error {
+	if u.fails() {
+		return errDisk
+	}
+	return u.MemoryStore.Swap(ctx, key, old, new)
+}
+
 func (u *unsteady) Lock(ctx context.Context, key string) (func() error, error) {
 	if u.fails() {
 		return nil, errDisk

@@ -211,6 +211,9 @@ func (s *slow) Put(ctx context.Context, key string, data []byte) error {
 	return s.MemoryStore.Put(ctx, key, data)
 }
 
+// Swap hides MemoryStore's, which would go past Put.
+func (*slow) Swap(context.Context, string, []byte, []byte) error { return errors.ErrUnsupported }
+
 func (s *slow) Delete(ctx context.Context, key string) error {
 	s.mu.Lock()
 	hangs := s.hangs
@@ -378,6 +381,9 @@ func (s *half) Put(ctx context.Context, key string, data []byte) error {
 	}
 	return nil
 }
+
+// Swap hides MemoryStore's, which would go past Put.
+func (*half) Swap(context.Context, string, []byte, []byte) error { return errors.ErrUnsupported }
 
 // G19: Flush waits for a refresh under way, and stores what is unsaved, as long
 // as its context allows.
