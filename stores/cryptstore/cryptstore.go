@@ -138,8 +138,11 @@ func (s *EncryptedStore) Swap(ctx context.Context, key string, old, new []byte) 
 				return err
 			}
 		}
+		if err := swapper.Swap(ctx, key, stored, value); !errors.Is(err, bearer.ErrChanged) {
+			return err
+		}
 		// Another one may have encrypted the same data anew meanwhile.
-		if err := swapper.Swap(ctx, key, stored, value); !errors.Is(err, bearer.ErrChanged) || ctx.Err() != nil {
+		if err := ctx.Err(); err != nil {
 			return err
 		}
 	}

@@ -44,14 +44,20 @@ func absent(t *testing.T, s bearer.Store) {
 	wantAbsent(t, s, "k")
 }
 
-func values(t *testing.T, s bearer.Store) {
-	binary := make([]byte, 256)
-	for i := range binary {
-		binary[i] = byte(i)
+// everyByte is a value that has each byte once.
+var everyByte = func() string {
+	all := make([]byte, 256)
+	for i := range all {
+		all[i] = byte(i)
 	}
-	for i, value := range []string{
-		"v", "", string(binary), "\x00", " \r\n", "\xff\xfe", strings.Repeat(string(binary), 64<<10/256), strings.Repeat(string(binary), 1<<20/256),
-	} {
+	return string(all)
+}()
+
+// mebibyte is the largest value that a Store has to take.
+var mebibyte = strings.Repeat(everyByte, 1<<20/len(everyByte))
+
+func values(t *testing.T, s bearer.Store) {
+	for i, value := range []string{"v", "", everyByte, "\x00", " \r\n", "\xff\xfe", mebibyte[:64<<10], mebibyte} {
 		key := fmt.Sprint("key", i)
 		put(t, s, key, value)
 		want(t, s, key, value)
@@ -81,9 +87,9 @@ func remove(t *testing.T, s bearer.Store) {
 	want(t, s, "k", "again")
 }
 
-// keys uses those that a Store might confuse with each other, cut, or take for
-// paths and patterns.
-func keys(t *testing.T, s bearer.Store) {
+// oddKeys returns keys that a Store might confuse with each other, cut, or take
+// for paths and patterns.
+func oddKeys() []string {
 	all := []string{
 		"a/b", "a%2fb", "a%2Fb", "../a", "..", "a/", "a//b", "/etc/passwd", `c:\con`, "con", "nul.txt", "a:b", "a\x00b", "a\x00",
 		" a", "a ", "a\n", "a.", "aa", "a'; --", "k.lock", "k.json", "k*", "k_", "{k}",
@@ -95,6 +101,11 @@ func keys(t *testing.T, s bearer.Store) {
 	for b := range 256 {
 		all = append(all, string([]byte{byte(b)}))
 	}
+	return all
+}
+
+func keys(t *testing.T, s bearer.Store) {
+	all := oddKeys()
 	for i, key := range all {
 		put(t, s, key, fmt.Sprint("value ", i))
 	}

@@ -1,6 +1,6 @@
 // Package storetest tests that an implementation of [bearer.Store], and of
-// [bearer.Locker], keeps the contract, as testing/slogtest does for slog
-// handlers.
+// [bearer.Locker] and [bearer.Swapper], keeps the contract, as testing/slogtest
+// does for slog handlers.
 //
 //	func TestMyStore(t *testing.T) {
 //		storetest.Run(t, func(t *testing.T) bearer.Store {
@@ -18,9 +18,10 @@ import (
 	"example.com/bearer"
 )
 
-// Run tests a Store, and its locks if it is a Locker. open returns an empty
-// Store; Run calls it for each test, and does not close what it returns: use
-// t.Cleanup. A Store that several processes share deserves [RunShared], too.
+// Run tests a Store, its locks if it is a Locker, and its Swap if it is a
+// Swapper. open returns an empty Store; Run calls it for each test, and does not
+// close what it returns: use t.Cleanup. A Store that several processes share
+// deserves [RunShared], too.
 func Run(t *testing.T, open func(t *testing.T) bearer.Store) {
 	t.Run("Store", func(t *testing.T) {
 		for _, test := range storeTests {
@@ -29,15 +30,17 @@ func Run(t *testing.T, open func(t *testing.T) bearer.Store) {
 		runShared(t, sharedStoreTests, twice(open))
 	})
 	t.Run("Locker", func(t *testing.T) { runLocks(t, twice(open)) })
+	t.Run("Swapper", func(t *testing.T) { runSwaps(t, twice(open)) })
 }
 
 // RunShared tests that two values, such as two processes would have, are one
-// Store: what one puts, the other gets, and if they are Lockers, their locks
-// exclude each other. open returns two values for one empty Store; RunShared
+// Store: what one puts, the other gets; if they are Lockers, their locks exclude
+// each other; and if they are Swappers, neither loses what the other changed. open returns two values for one empty Store; RunShared
 // calls it for each test.
 func RunShared(t *testing.T, open func(t *testing.T) (a, b bearer.Store)) {
 	t.Run("Store", func(t *testing.T) { runShared(t, sharedStoreTests, open) })
 	t.Run("Locker", func(t *testing.T) { runLocks(t, open) })
+	t.Run("Swapper", func(t *testing.T) { runSwaps(t, open) })
 }
 
 // twice returns one value as if it were two.

@@ -18,20 +18,22 @@ import (
 	"example.com/bearer"
 )
 
-// What keeps the contract passes: a Locker, a Store that is none, a wrapper
-// that says so, and a Store that has its own errors and waits for nothing.
+// What keeps the contract passes: a Locker and Swapper, a Store that is neither, a
+// wrapper that says so, and a Store that has its own errors and waits for nothing.
 func TestRun(t *testing.T) {
 	for name, open := range map[string]func() bearer.Store{
-		"Locker":       func() bearer.Store { return new(bearer.MemoryStore) },
-		"Store":        func() bearer.Store { return bare{new(bearer.MemoryStore)} },
-		"wrapper":      func() bearer.Store { return &faulty{lock: noLock(errors.ErrUnsupported)} },
-		"wraps errors": func() bearer.Store { return &faulty{get: wrapNotFound} },
+		"Locker": func() bearer.Store { return new(bearer.MemoryStore) },
+		"Store":  func() bearer.Store { return bare{new(bearer.MemoryStore)} },
+		"wrapper": func() bearer.Store {
+			return &faulty{lock: noLock(errors.ErrUnsupported), swap: noSwap(errors.ErrUnsupported)}
+		},
+		"wraps errors": func() bearer.Store { return &faulty{get: wrapNotFound, swap: wrapChanged} },
 	} {
 		t.Run(name, func(t *testing.T) { Run(t, func(*testing.T) bearer.Store { return open() }) })
 	}
 }
 
-// bare hides the Lock of a Store.
+// bare hides the Lock and the Swap of a Store.
 type bare struct{ bearer.Store }
 
 // faulty is a MemoryStore some of whose methods are replaced.
@@ -41,6 +43,7 @@ type faulty struct {
 	put  func(s *bearer.MemoryStore, ctx context.Context, key string, data []byte) error
 	del  func(s *bearer.MemoryStore, ctx context.Context, key string) error
 	lock func(s *bearer.MemoryStore, ctx context.Context, key string) (func() error, error)
+	swap func(s *bearer.MemoryStore, ctx context.Context, key string, old, new []byte) error
 	name func(key string) string // what the MemoryStore knows a key as
 }
 
@@ -79,6 +82,13 @@ func (s *faulty) Lock(ctx context.Context, key string) (func() error, error) {
 	return s.MemoryStore.Lock(ctx, key)
 }
 
+func (s *faulty) Swap(ctx context.Context, key string, old, new []byte) error {
+	if s.swap != nil {
+		return s.swap(&s.MemoryStore, ctx, key, old, new)
+	}
+	return s.MemoryStore.Swap(ctx, s.key(key), old, new)
+}
+
 func wrapNotFound(s *bearer.MemoryStore, ctx context.Context, key string) ([]byte, error) {
 	data, err := s.Get(ctx, key)
 	if err != nil {
@@ -89,6 +99,31 @@ func wrapNotFound(s *bearer.MemoryStore, ctx context.Context, key string) ([]byt
 
 func noLock(err error) func(*bearer.MemoryStore, context.Context, string) (func() error, error) {
 	return func(*bearer.MemoryStore, context.Context, string) (func() error, error) { return nil, err }
+}
+
+func wrapChanged(s *bearer.MemoryStore, ctx context.Context, key string, old, new []byte) error {
+	err := s.Swap(ctx, key, old, new)
+	if err != nil {
+		err = fmt.Errorf("row of %q: %w", key, err)
+	}
+	return err
+}
+
+func noSwap(err error) func(*bearer.MemoryStore, context.Context, string, []byte, []byte) error {
+	return func(*bearer.MemoryStore, context.Context, string, []byte, []byte) error { return err }
+}
+
+// twoSteps compares and writes, and others run in between.
+func twoSteps(s *bearer.MemoryStore, ctx context.Context, key string, old, new []byte) error {
+	data, err := s.Get(ctx, key)
+	if (err == nil) != (old != nil) || !bytes.Equal(data, old) {
+		return bearer.ErrChanged
+	}
+	time.Sleep(time.Millisecond)
+	if new == nil {
+		return s.Delete(ctx, key)
+	}
+	return s.Put(ctx, key, new)
 }
 
 // halves puts a value in two steps, between which others run.
@@ -121,6 +156,19 @@ func (s *kept) Put(_ context.Context, key string, data []byte) error {
 
 func (s *kept) Delete(_ context.Context, key string) error {
 	s.values.Delete(key)
+	return nil
+}
+
+func (s *kept) Swap(_ context.Context, key string, old, new []byte) error {
+	data, ok := s.values.Load(key)
+	switch {
+	case ok != (old != nil) || ok && !bytes.Equal(data.([]byte), old):
+		return bearer.ErrChanged
+	case new == nil:
+		s.values.Delete(key)
+	default:
+		s.values.Store(key, new)
+	}
 	return nil
 }
 
@@ -335,11 +383,140 @@ var broken = map[string]struct {
 		}
 	}},
 	"like unsupported": {"Locker", func() bearer.Store { return &faulty{lock: noLock(syscall.ENOTSUP)} }},
+	"swaps whatever is there": {"Swapper/replace", swapping(func(s *bearer.MemoryStore, ctx context.Context, key string, _, new []byte) error {
+		if new == nil {
+			return s.Delete(ctx, key)
+		}
+		return s.Put(ctx, key, new)
+	})},
+	"swaps once changed": {"Swapper/replace", swapping(func(s *bearer.MemoryStore, ctx context.Context, key string, old, new []byte) error {
+		err := s.Swap(ctx, key, old, new)
+		if err != nil && new != nil {
+			_ = s.Put(ctx, key, new)
+		}
+		return err
+	})},
+	"swaps elsewhere": {"Swapper/replace", func() bearer.Store {
+		other := new(bearer.MemoryStore) // as a type has it that embeds a Swapper and has Get and Put of its own
+		return &faulty{swap: func(_ *bearer.MemoryStore, ctx context.Context, key string, old, new []byte) error {
+			return other.Swap(ctx, key, old, new)
+		}}
+	}},
+	"nil is stored": {"Swapper/replace", swapping(func(s *bearer.MemoryStore, ctx context.Context, key string, old, new []byte) error {
+		return s.Swap(ctx, key, old, append([]byte{}, new...))
+	})},
+	"empty was absent": {"Swapper/empty", swapping(func(s *bearer.MemoryStore, ctx context.Context, key string, old, new []byte) error {
+		if data, err := s.Get(ctx, key); err == nil && len(data) == 0 && len(old) == 0 {
+			old = data
+		}
+		return s.Swap(ctx, key, old, new)
+	})},
+	"empty removes": {"Swapper/empty", swapping(func(s *bearer.MemoryStore, ctx context.Context, key string, old, new []byte) error {
+		if len(new) == 0 {
+			new = nil
+		}
+		return s.Swap(ctx, key, old, new)
+	})},
+	"swaps text": {"Swapper/values", swapping(func(s *bearer.MemoryStore, ctx context.Context, key string, old, new []byte) error {
+		if data, err := s.Get(ctx, key); err == nil && old != nil && strings.EqualFold(string(data), string(old)) {
+			old = data
+		}
+		return s.Swap(ctx, key, old, new)
+	})},
+	"compares the beginning": {"Swapper/values", swapping(func(s *bearer.MemoryStore, ctx context.Context, key string, old, new []byte) error {
+		const enough = 1 << 19
+		if data, err := s.Get(ctx, key); err == nil && len(old) > enough && len(data) > enough && bytes.Equal(data[:enough], old[:enough]) {
+			old = data
+		}
+		return s.Swap(ctx, key, old, new)
+	})},
+	"swapped keys are C strings": {"Swapper/keys", swapping(func(s *bearer.MemoryStore, ctx context.Context, key string, old, new []byte) error {
+		key, _, _ = strings.Cut(key, "\x00")
+		return s.Swap(ctx, key, old, new)
+	})},
+	"Swap keeps the bytes": {"Swapper/copies", func() bearer.Store { return new(kept) }},
+	"Swap modifies the bytes": {"Swapper/copies", swapping(func(s *bearer.MemoryStore, ctx context.Context, key string, old, new []byte) error {
+		defer clear(old)
+		return s.Swap(ctx, key, old, new)
+	})},
+	"Swap appends to the bytes": {"Swapper/copies", swapping(func(s *bearer.MemoryStore, ctx context.Context, key string, old, new []byte) error {
+		if new != nil {
+			new = append(new, "checksum"...)[:len(new)]
+		}
+		return s.Swap(ctx, key, old, new)
+	})},
+	"canceled is changed": {"Swapper/context ended", swapping(func(s *bearer.MemoryStore, ctx context.Context, key string, old, new []byte) error {
+		if ctx.Err() != nil {
+			return bearer.ErrChanged
+		}
+		return s.Swap(ctx, key, old, new)
+	})},
+	"canceled is swapped": {"Swapper/context ended", swapping(func(s *bearer.MemoryStore, ctx context.Context, key string, old, new []byte) error {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return s.Swap(ctx, key, old, new)
+	})},
+	"half a swap when canceled": {"Swapper/context ends", swapping(func(s *bearer.MemoryStore, ctx context.Context, key string, old, new []byte) error {
+		if err := s.Swap(ctx, key, old, new); err != nil || new == nil {
+			return err
+		}
+		return halves(s, ctx, key, new)
+	})},
+	"Swap takes the lock": {"Swapper/while locked", swapping(func(s *bearer.MemoryStore, ctx context.Context, key string, old, new []byte) error {
+		unlock, err := s.Lock(ctx, key)
+		if err != nil {
+			return err
+		}
+		defer unlock()
+		return s.Swap(ctx, key, old, new)
+	})},
+	"Swap releases the lock": {"Swapper/while locked", func() bearer.Store {
+		unlock := func() error { return nil }
+		return &faulty{
+			lock: func(s *bearer.MemoryStore, ctx context.Context, key string) (func() error, error) {
+				u, err := s.Lock(ctx, key)
+				if err == nil {
+					unlock = u
+				}
+				return u, err
+			},
+			swap: func(s *bearer.MemoryStore, ctx context.Context, key string, old, new []byte) error {
+				_ = unlock()
+				return s.Swap(ctx, key, old, new)
+			},
+		}
+	}},
+	"swaps in two steps": {"Swapper/100 at once", swapping(twoSteps)},
+	"swaps in two steps, one at a time": {"Swapper/put and delete", func() bearer.Store {
+		var mu sync.Mutex // that Put and Delete do not take
+		return &faulty{swap: func(s *bearer.MemoryStore, ctx context.Context, key string, old, new []byte) error {
+			mu.Lock()
+			defer mu.Unlock()
+			return twoSteps(s, ctx, key, old, new)
+		}}
+	}},
+	"swap like unsupported": {"Swapper", swapping(noSwap(syscall.ENOTSUP))},
+	"unsupported at first": {"Swapper", func() bearer.Store {
+		var once sync.Once
+		return &faulty{swap: func(s *bearer.MemoryStore, ctx context.Context, key string, old, new []byte) (err error) {
+			once.Do(func() { err = errors.ErrUnsupported })
+			if err != nil {
+				return err
+			}
+			return s.Swap(ctx, key, old, new)
+		}}
+	}},
 	"unsupported, but it unlocks": {"Locker", func() bearer.Store {
 		return &faulty{lock: func(*bearer.MemoryStore, context.Context, string) (func() error, error) {
 			return func() error { return nil }, errors.ErrUnsupported
 		}}
 	}},
+}
+
+// swapping returns what opens a Store whose Swap is replaced.
+func swapping(swap func(s *bearer.MemoryStore, ctx context.Context, key string, old, new []byte) error) func() bearer.Store {
+	return func() bearer.Store { return &faulty{swap: swap} }
 }
 
 // brokenEnv names the fault that this process is to run the contract with.
@@ -386,7 +563,9 @@ func TestRunSharedFindsSeparateStores(t *testing.T) {
 		return
 	}
 	out := again(t, name, "TestRunSharedFindsSeparateStores")
-	for _, finder := range []string{"Store/share", "Locker/100_at_once", "Locker/unlock_twice", "Locker/delete_while_locked"} {
+	for _, finder := range []string{
+		"Store/share", "Locker/100_at_once", "Locker/unlock_twice", "Locker/delete_while_locked", "Swapper/replace", "Swapper/put_and_delete",
+	} {
 		if !strings.Contains(out, "--- FAIL: TestRunSharedFindsSeparateStores/"+finder+" (") {
 			t.Errorf("got no failure of %s, want one:\n%s", finder, out)
 		}

@@ -1,6 +1,7 @@
 package vault
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -17,7 +18,8 @@ import (
 )
 
 // keyringStore keeps values in the operating system's keyring. Keyrings have no
-// locks, so the locks are files in the program's folder.
+// locks, so the locks are files in the program's folder. Nor can they compare and
+// swap, so all changes are made under one more of those locks, for a short time.
 //
 // A keyring takes short text only: 2560 bytes on Windows; on macOS a command of
 // 4096 bytes, in which the library writes the value in base64. So a value is
@@ -25,7 +27,7 @@ import (
 // the value's name then names the others, and is written last: a reader, also
 // after a crash in between, finds the old value or the new one.
 type keyringStore struct {
-	bearer.DirStore // for Lock
+	bearer.DirStore // for Lock; all other methods are overridden
 }
 
 const (
@@ -52,12 +54,47 @@ func (k keyringStore) Get(ctx context.Context, key string) ([]byte, error) {
 // Put implements [bearer.Store].
 func (k keyringStore) Put(ctx context.Context, key string, data []byte) error {
 	text := base64.StdEncoding.EncodeToString(data)
-	return inKeyring(ctx, func() error { return keyringPut(k.item(key), text) })
+	return k.change(ctx, func() error { return keyringPut(k.item(key), text) })
 }
 
 // Delete implements [bearer.Store].
 func (k keyringStore) Delete(ctx context.Context, key string) error {
-	return inKeyring(ctx, func() error { return keyringDelete(k.item(key)) })
+	return k.change(ctx, func() error { return keyringDelete(k.item(key)) })
+}
+
+// Swap implements [bearer.Swapper].
+func (k keyringStore) Swap(ctx context.Context, key string, old, new []byte) error {
+	// Copies, because a call whose context has ended may still read them.
+	name, absent, old := k.item(key), old == nil, bytes.Clone(old)
+	remove, text := new == nil, base64.StdEncoding.EncodeToString(new)
+	return k.change(ctx, func() error {
+		data, err := keyringGet(name)
+		gone := errors.Is(err, bearer.ErrNotFound)
+		switch {
+		case err != nil && !gone:
+			return err
+		case gone != absent || !bytes.Equal(data, old):
+			return bearer.ErrChanged
+		case remove:
+			return keyringDelete(name)
+		}
+		return keyringPut(name, text)
+	})
+}
+
+// changesKey is the key of the lock of changes. Those of tokens end in a hash.
+const changesKey = "keyring-changes"
+
+// change calls do, which changes an item, while no other process changes one.
+func (k keyringStore) change(ctx context.Context, do func() error) error {
+	return inKeyring(ctx, func() (err error) {
+		unlock, err := k.Lock(ctx, changesKey)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, unlock()) }()
+		return do()
+	})
 }
 
 // turn holds an element while this process uses the keyring.
@@ -89,7 +126,7 @@ func inKeyring(ctx context.Context, do func() error) error {
 }
 
 func keyringError(err error) error {
-	if err == nil || errors.Is(err, bearer.ErrNotFound) {
+	if err == nil || errors.Is(err, bearer.ErrNotFound) || errors.Is(err, bearer.ErrChanged) {
 		return err
 	}
 	return fmt.Errorf("the keyring: %w", err)

@@ -49,6 +49,24 @@ func (u usual) Delete(ctx context.Context, key string) error {
 	return u.In(place).Delete(ctx, key)
 }
 
+// Swap implements [bearer.Swapper]. The first one that stores makes the choice.
+func (u usual) Swap(ctx context.Context, key string, old, new []byte) error {
+	place, err := u.chosen(ctx)
+	if errors.Is(err, bearer.ErrNotFound) {
+		switch {
+		case old != nil:
+			return bearer.ErrChanged
+		case new == nil:
+			return nil
+		}
+		place, err = u.choose(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	return u.In(place).Swap(ctx, key, old, new)
+}
+
 // Lock implements [bearer.Locker]. The locks of both stores are the folder's.
 func (u usual) Lock(ctx context.Context, key string) (unlock func() error, err error) {
 	return u.files().Lock(ctx, key)

@@ -42,10 +42,12 @@ func Open() (Vault, error) {
 	return Vault{folder, usual}, nil
 }
 
-// A Store is what [bearer.Cache] needs so that processes share one refresh.
+// A Store is what [bearer.Cache] needs so that processes share one refresh, and
+// one that was suspended does no harm.
 type Store interface {
 	bearer.Store
 	bearer.Locker
+	bearer.Swapper
 }
 
 // In returns the store of that place; "" is for clients that declare none.

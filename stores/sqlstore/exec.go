@@ -1,0 +1,159 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql/driver"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"time"
+)
+
+// The pauses between two looks at what others change: a lock that is held, or a
+// database that has refused to run a statement beside another one. They grow
+// from the first to the last, by half each time.
+const (
+	firstPause = 10 * time.Millisecond
+	lastPause  = 250 * time.Millisecond
+)
+
+// A backoff is a sequence of pauses. Its zero value is ready to use.
+type backoff struct{ last time.Duration }
+
+// wait pauses for at most the given time, or until ctx ends.
+func (b *backoff) wait(ctx context.Context, most time.Duration) error {
+	b.last = min(max(firstPause, b.last*3/2), lastPause)
+	timer := time.NewTimer(min(b.last/2+rand.N(b.last), most))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// mostTries is how many connections a statement is tried on.
+const mostTries = 3
+
+// exec runs a statement that changes rows, and returns how many. unsure says
+// that it may have been executed once more than that: that time, or if there is
+// an error, its outcome is not known.
+//
+// DB.ExecContext would not say so. It repeats a statement whenever the driver
+// returns driver.ErrBadConn. A driver should do that only if the statement
+// cannot have been executed; that of pgx does if none of it was written, or the
+// connection was closed before (stdlib's Conn.ExecContext, pgconn.SafeToRetry).
+// But not all drivers have kept to that, and to a swap that is executed twice its
+// own change is another one's. Conn.ExecContext does not repeat anything.
+func (s *Store) exec(ctx context.Context, query string, args ...any) (rows int64, unsure bool, err error) {
+	var pause backoff
+	for try := 1; ; {
+		rows, sent, err := s.execOnce(ctx, query, args)
+		switch {
+		case err == nil:
+			return rows, unsure, nil
+		case undone(err):
+			if err := pause.wait(ctx, lastPause); err != nil {
+				return 0, unsure, err
+			}
+		case errors.Is(err, driver.ErrBadConn) && try < mostTries:
+			unsure = unsure || sent
+			try++
+		default:
+			return 0, unsure || sent, err
+		}
+	}
+}
+
+// execOnce returns sent if the statement was handed to the driver.
+func (s *Store) execOnce(ctx context.Context, query string, args []any) (rows int64, sent bool, err error) {
+	conn, err := s.DB.Conn(ctx)
+	if err != nil {
+		return 0, false, err
+	}
+	defer conn.Close() // back to the pool
+	result, err := conn.ExecContext(ctx, query, args...)
+	if err != nil {
+		return 0, true, err
+	}
+	rows, err = result.RowsAffected()
+	return rows, true, err
+}
+
+// query reads the one column of a row into dest. It may be repeated freely.
+func (s *Store) query(ctx context.Context, dest any, query string, args ...any) error {
+	for pause := new(backoff); ; {
+		err := s.DB.QueryRowContext(ctx, query, args...).Scan(dest)
+		if err == nil || !undone(err) {
+			return err
+		}
+		if err := pause.wait(ctx, lastPause); err != nil {
+			return err
+		}
+	}
+}
+
+// undone reports whether the database has refused to run a statement beside
+// others, and has undone what it did, so that it may be repeated. Others have
+// come further meanwhile, or will.
+func undone(err error) bool {
+	if state, ok := errors.AsType[interface {
+		error
+		SQLState() string
+	}](err); ok { // pgx, lib/pq
+		return state.SQLState() == "40001" // serialization_failure
+	}
+	// The text of SQLITE_BUSY, in all its forms, and of SQLITE_LOCKED, by
+	// sqlite3_errstr: the one thing that all drivers have in common.
+	text := err.Error()
+	return strings.Contains(text, "database is locked") || strings.Contains(text, "database table is locked")
+}
+
+// failed returns err, of a driver, as one of op. It matches ctx's if that has
+// ended, and nothing else: not errors.ErrUnsupported, which means something
+// from a Locker, nor what a Detail of PostgreSQL hangs on, which can hold a row.
+func failed(ctx context.Context, op string, err error, secrets ...[]byte) error {
+	text := err.Error()
+	for _, secret := range secrets {
+		if quotes(text, secret) {
+			text = "the driver's message is withheld, since it quotes the value: see that the columns have the types of Schema"
+		}
+	}
+	switch ended := ctx.Err(); {
+	case ended == nil:
+		return fmt.Errorf("sqlstore: %s: %s", op, text)
+	case errors.Is(err, ended):
+		return fmt.Errorf("sqlstore: %s: %w", op, ended)
+	default: // such as "interrupted"
+		return fmt.Errorf("sqlstore: %s: %w (%s)", op, ended, text)
+	}
+}
+
+// secretPrefix is how much of a value is looked for in a message. What is
+// shorter is not secret.
+const secretPrefix = 8
+
+// quotes reports whether text has the beginning of secret, in one of the forms
+// in which programs print bytes. pgx prints an argument that does not fit the
+// type of its column.
+func quotes(text string, secret []byte) bool {
+	if len(secret) < secretPrefix {
+		return false
+	}
+	secret = secret[:secretPrefix]
+	inner := func(format, prefix, suffix string) string {
+		return strings.TrimSuffix(strings.TrimPrefix(fmt.Sprintf(format, secret), prefix), suffix)
+	}
+	for _, form := range []string{
+		string(secret), hex.EncodeToString(secret),
+		inner("%q", `"`, `"`), inner("%v", "[", "]"), inner("%#v", "[]byte{", "}"),
+	} {
+		if strings.Contains(text, form) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,157 @@
+package sqlstore
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// A lock is a row of the table of leases, with an owner that no other lock has.
+// Who finds none, or one that has expired by the database's clock, may write it;
+// its owner renews it and deletes it. No clock of a client is stored.
+//
+// Advisory locks of PostgreSQL belong to a session: a connection would be held
+// for each lock while the token endpoint is waited for, and a proxy in
+// transaction mode would leave the lock with whoever gets that connection next.
+type lock struct {
+	*Store
+	key   []byte
+	owner string
+	leave func()        // gives the turn in this process to the next one
+	done  chan struct{} // closed by release; it ends the goroutine that renews
+}
+
+// releaseTimeout limits how long a statement that releases a lock takes, which
+// no caller's context does. The lease ends by itself.
+const releaseTimeout = 5 * time.Second
+
+// errLost says that unlock found the lock gone.
+var errLost = errors.New("sqlstore: unlock: the lock was lost: its lease was not renewed in time, or its row was deleted")
+
+// Lock implements [bearer.Locker]. While it waits for another process, it looks
+// whether the lock is free, every 10 to 250 ms; while it waits for another
+// goroutine of this process, it asks nothing. If ctx ends while the database is
+// asked, the lock may have been taken: then it is released in the background,
+// or ends with its lease.
+func (s *Store) Lock(ctx context.Context, key string) (unlock func() error, err error) {
+	if err := s.check(key); err != nil {
+		return nil, err
+	}
+	leave, err := s.queues.join(ctx, key)
+	if err != nil {
+		return nil, failed(ctx, "lock", err)
+	}
+	l := &lock{Store: s, key: id(key), owner: rand.Text(), leave: leave, done: make(chan struct{})}
+	detached := context.WithoutCancel(ctx) // the caller's, who may trace by it
+	if unsure, err := l.take(ctx); err != nil {
+		if unsure {
+			go l.undo(detached)
+		} else {
+			leave()
+		}
+		return nil, failed(ctx, "lock", err)
+	}
+	go l.renew(detached, time.Now())
+	return sync.OnceValue(func() error { return l.release(detached) }), nil
+}
+
+// take waits until l has the lock. unsure says that it may have it although there
+// is an error.
+func (l *lock) take(ctx context.Context) (unsure bool, err error) {
+	for pause := new(backoff); ; {
+		// If this is executed twice, it finds its own owner, and is content.
+		rows, unsure, err := l.exec(ctx, l.sql.take, l.key, l.owner, l.Lease().Milliseconds())
+		if err != nil || rows > 0 {
+			return unsure, err
+		}
+		if err := l.free(ctx, pause); err != nil {
+			return false, err
+		}
+	}
+}
+
+// free waits until the lock seems to be free. It only reads, which costs the
+// database neither a lock of the row nor a write; and it holds no connection
+// while it pauses, as LISTEN would, which in turn a proxy in transaction mode does
+// not pass on, and SQLite does not have. There is one such waiter per process and
+// key.
+func (l *lock) free(ctx context.Context, pause *backoff) error {
+	for {
+		var left int64 // ms
+		err := l.query(ctx, &left, l.sql.left, l.key)
+		switch {
+		case errors.Is(err, sql.ErrNoRows) || err == nil && left <= 0:
+			return nil
+		case err != nil:
+			return err
+		}
+		if err := pause.wait(ctx, time.Duration(left)*time.Millisecond); err != nil {
+			return err
+		}
+	}
+}
+
+// renew extends the lease until l is released, or another one has the lock. A
+// renewal that is under way when l is released may come after the release, and
+// finds nothing then.
+func (l *lock) renew(ctx context.Context, taken time.Time) {
+	every := l.Lease() / 3
+	for pause := every; ; {
+		timer := time.NewTimer(pause)
+		select {
+		case <-timer.C:
+		case <-l.done:
+			timer.Stop()
+			return
+		}
+		begin := time.Now()
+		rows, err := l.within(ctx, every, l.sql.renew)
+		switch {
+		case err == nil && rows == 0:
+			l.leave() // whoever is next here asks the database
+			return
+		case err == nil:
+			taken, pause = begin, every
+		default:
+			// The lease may still be there when the database is back.
+			pause = every / 4
+			if time.Since(taken) > l.Lease() {
+				l.leave()
+			}
+		}
+	}
+}
+
+// release is unlock, the first time.
+func (l *lock) release(ctx context.Context) error {
+	defer l.leave()
+	close(l.done)
+	rows, err := l.within(ctx, releaseTimeout, l.sql.release)
+	switch {
+	case err != nil:
+		return fmt.Errorf("%w; the lock ends with its lease, in %v", failed(context.Background(), "unlock", err), l.Lease())
+	case rows == 0:
+		return errLost
+	}
+	return nil
+}
+
+// undo releases a lock that may have been taken. Should the statement that takes
+// it reach the database later still, the lock ends with its lease.
+func (l *lock) undo(ctx context.Context) {
+	defer l.leave()
+	_, _ = l.within(ctx, releaseTimeout, l.sql.release)
+}
+
+// within runs one of the statements about l's own row, for as long as the limit,
+// or the lease, lasts.
+func (l *lock) within(ctx context.Context, limit time.Duration, query string) (rows int64, err error) {
+	ctx, cancel := context.WithTimeout(ctx, min(limit, l.Lease()))
+	defer cancel()
+	rows, _, err = l.exec(ctx, query, l.key, l.owner)
+	return rows, err
+}
