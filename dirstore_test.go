@@ -11,7 +11,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -65,8 +67,10 @@ func TestDirStoreBadInput(t *testing.T) {
 		t.Errorf("no folder: got error %v, want one that says so", err)
 	}
 	d := bearer.DirStore(t.TempDir())
-	if err := d.Put(t.Context(), "", nil); err == nil || !strings.Contains(err.Error(), "key is empty") {
-		t.Errorf("no key: got error %v, want one that says so", err)
+	for _, err := range []error{d.Put(t.Context(), "", nil), d.Swap(t.Context(), "", nil, nil)} {
+		if err == nil || !strings.Contains(err.Error(), "key is empty") {
+			t.Errorf("no key: got error %v, want one that says so", err)
+		}
 	}
 }
 
@@ -176,6 +180,7 @@ func TestDirStoreFolderIsAFile(t *testing.T) {
 	_, lockErr := d.Lock(t.Context(), "k")
 	for op, err := range map[string]error{
 		"Get": getErr, "Put": d.Put(t.Context(), "k", nil), "Delete": d.Delete(t.Context(), "k"), "Lock": lockErr,
+		"Swap": d.Swap(t.Context(), "k", nil, nil),
 	} {
 		if err == nil || errors.Is(err, bearer.ErrNotFound) || !strings.Contains(err.Error(), path) {
 			t.Errorf("%s: got %v, want an error that names %s", op, err, path)
@@ -183,15 +188,82 @@ func TestDirStoreFolderIsAFile(t *testing.T) {
 	}
 }
 
-// storeWriterEnv turns the test binary into a process that writes until it is
-// killed.
-const storeWriterEnv = "BEARER_TEST_STORE_WRITER"
+// storeWriterEnv turns the test binary into a process that writes to the folder
+// that it names, in the way that storeWriterModeEnv names.
+const (
+	storeWriterEnv     = "BEARER_TEST_STORE_WRITER"
+	storeWriterModeEnv = "BEARER_TEST_STORE_WRITER_MODE"
+)
+
+// storeWriters are the ways to write. All print what they have done.
+var storeWriters = map[string]func(bearer.DirStore) error{
+	"put": func(d bearer.DirStore) error {
+		for i := 0; ; i++ {
+			if err := d.Put(context.Background(), "k", storeValue(i)); err != nil {
+				return err
+			}
+			fmt.Println(i)
+		}
+	},
+	"swap": func(d bearer.DirStore) error {
+		old, err := d.Get(context.Background(), "k")
+		if err != nil && !errors.Is(err, bearer.ErrNotFound) {
+			return err
+		}
+		for i := 0; ; i++ {
+			if err := d.Swap(context.Background(), "k", old, storeValue(i)); err != nil {
+				return err
+			}
+			old = storeValue(i)
+			fmt.Println(i)
+		}
+	},
+	"increment": func(d bearer.DirStore) error {
+		for i := 0; i < storeIncrements; {
+			old, err := d.Get(context.Background(), "k")
+			if err != nil {
+				return err
+			}
+			n, err := strconv.Atoi(string(old))
+			if err != nil {
+				return err
+			}
+			switch err := d.Swap(context.Background(), "k", old, []byte(strconv.Itoa(n+1))); {
+			case err == nil:
+				i++
+			case !errors.Is(err, bearer.ErrChanged):
+				return err
+			}
+		}
+		fmt.Println("done")
+		return nil
+	},
+}
+
+// storeIncrements is how often each process increments.
+const storeIncrements = 50
 
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(storeWriterEnv); dir != "" {
-		writeUntilKilled(bearer.DirStore(dir))
+		if err := storeWriters[os.Getenv(storeWriterModeEnv)](bearer.DirStore(dir)); err != nil {
+			fmt.Println("error", err)
+			os.Exit(1)
+		}
+		os.Exit(0)
 	}
 	os.Exit(m.Run())
+}
+
+// storeWriter is another process that writes to d.
+func storeWriter(t *testing.T, d bearer.DirStore, mode string) *exec.Cmd {
+	t.Helper()
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(exe)
+	cmd.Env = append(os.Environ(), storeWriterEnv+"="+string(d), storeWriterModeEnv+"="+mode)
+	return cmd
 }
 
 // storeValue returns a value that shows whether it is whole, and is long enough
@@ -200,30 +272,20 @@ func storeValue(i int) []byte {
 	return bytes.Repeat(fmt.Appendf(nil, "%08d\n", i), 2000)
 }
 
-func writeUntilKilled(d bearer.DirStore) {
-	for i := 0; ; i++ {
-		if err := d.Put(context.Background(), "k", storeValue(i)); err != nil {
-			fmt.Println("error", err)
-			os.Exit(1)
-		}
-		fmt.Println(i)
-	}
-}
-
 // G21: kill -9 at any moment leaves the old or the new value. The test kills a
 // writing process 500 times, at random moments.
-func TestDirStoreKilled(t *testing.T) {
+func TestDirStoreKilled(t *testing.T) { killWriters(t, "put") }
+
+// G21, G22: a Swap that is killed has happened or it has not, and is in nobody's
+// way: the next process swaps what is there.
+func TestDirStoreKilledInSwap(t *testing.T) { killWriters(t, "swap") }
+
+func killWriters(t *testing.T, mode string) {
 	const kills = 500
-	dir := t.TempDir()
-	d := bearer.DirStore(dir)
-	exe, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
+	d := bearer.DirStore(t.TempDir())
 	midway := 0
 	for range kills {
-		cmd := exec.Command(exe)
-		cmd.Env = append(os.Environ(), storeWriterEnv+"="+dir)
+		cmd := storeWriter(t, d, mode)
 		out, err := cmd.StdoutPipe()
 		if err != nil {
 			t.Fatal(err)
@@ -260,6 +322,28 @@ func TestDirStoreKilled(t *testing.T) {
 		}
 	}
 	t.Logf("%d kills, %d of them after a write that was not printed yet", kills, midway)
+}
+
+// Processes that increment a number by Swap lose no increment of each other.
+func TestDirStoreSwapAcrossProcesses(t *testing.T) {
+	const processes = 6
+	d := bearer.DirStore(t.TempDir())
+	if err := d.Put(t.Context(), "k", []byte("0")); err != nil {
+		t.Fatal(err)
+	}
+	var running sync.WaitGroup
+	for range processes {
+		cmd := storeWriter(t, d, "increment")
+		running.Go(func() {
+			if out, err := cmd.CombinedOutput(); err != nil {
+				t.Errorf("process: got %v and %s, want no error", err, out)
+			}
+		})
+	}
+	running.Wait()
+	if got, err := d.Get(t.Context(), "k"); err != nil || string(got) != strconv.Itoa(processes*storeIncrements) {
+		t.Errorf("after %d processes with %d increments each: got %s, %v; want %d", processes, storeIncrements, got, err, processes*storeIncrements)
+	}
 }
 
 // The cost of Put does not grow with the folder.

@@ -87,7 +87,7 @@ func TestDirStoreModesInExistingFolder(t *testing.T) {
 	}
 }
 
-// G21: when the disk is full, Put fails, the old value stays, and no temporary
+// G21: when the disk is full, Put and Swap fail, the old value stays, and no temporary
 // file does. A limit on the size of files stands for the disk: a write stops in
 // the middle.
 func TestDirStoreFullDisk(t *testing.T) {
@@ -105,12 +105,14 @@ func TestDirStoreFullDisk(t *testing.T) {
 	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &small); err != nil {
 		t.Fatal(err)
 	}
-	err := d.Put(t.Context(), "k", []byte(strings.Repeat("new", 4096)))
+	long := []byte(strings.Repeat("new", 4096))
+	err := d.Put(t.Context(), "k", long)
+	swapErr := d.Swap(t.Context(), "k", []byte("old"), long)
 	if limitErr := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit); limitErr != nil {
 		t.Fatal(limitErr)
 	}
-	if !errors.Is(err, syscall.EFBIG) {
-		t.Errorf("Put: got %v, want the error of the write", err)
+	if !errors.Is(err, syscall.EFBIG) || !errors.Is(swapErr, syscall.EFBIG) {
+		t.Errorf("Put and Swap: got %v and %v, want the error of the write", err, swapErr)
 	}
 	if got, err := d.Get(t.Context(), "k"); err != nil || string(got) != "old" {
 		t.Errorf("Get: got %.20q, %v; want the old value", got, err)
