@@ -281,7 +281,7 @@ func (c charts) latency() *chart {
 		From: out.Bottom, To: out.Top, Log: true,
 	}
 	for _, t := range y.Ticks(0, " ms") {
-		if t.Label[0] == '1' || strings.HasSuffix(t.Label, "01 ms") { // the powers of ten
+		if strings.Trim(t.Label, "0. ms") == "1" { // the powers of ten
 			out.Y = append(out.Y, t)
 		}
 	}

@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"sync"
 	"time"
+
+	"example.com/bearer/internal/tcpcut"
 )
 
 // A fault is what was done to the fleet.
@@ -162,32 +164,41 @@ func (r *Run) stopOne(ctx context.Context, _ int) {
 	}
 }
 
-// cutOnce cuts the Store off for a while: by turns, it fails at once and does
-// not answer.
+// A cutting is a way to cut off a Store: at its network, or in the workers.
+type cutting struct {
+	link    tcpcut.Fault
+	workers command
+}
+
+// cuttings take turns.
+var cuttings = []cutting{
+	{tcpcut.Refuse, cutRefuse}, // it fails at once
+	{tcpcut.Hold, cutHang},     // it does not answer; what was sent arrives late
+	{tcpcut.Swallow, cutHang},  // it does not answer; what was sent is lost
+}
+
+// cutOnce cuts the Store off for a while.
 func (r *Run) cutOnce(ctx context.Context, n int) {
-	how := cutRefuse
-	if n%2 == 1 {
-		how = cutHang
+	at, c := r.clock(), cuttings[n%len(cuttings)]
+	if l := r.store.link; l != nil {
+		l.Cut(c.link)
+		sleep(ctx, cutLength)
+		l.Mend()
+	} else {
+		r.tellAll(c.workers)
+		sleep(ctx, cutLength)
+		r.tellAll(mend)
 	}
-	at := r.clock()
-	r.setCut(how)
-	sleep(ctx, cutLength)
-	r.setCut(mend)
 	r.note(fault{at, r.clock(), cutOff, -1, ""})
 }
 
-func (r *Run) setCut(c command) {
-	if r.store.proxy != nil {
-		r.store.proxy.set(c != mend)
-		return
-	}
+// tellAll begins or ends a cut in all workers, and in those that start
+// meanwhile.
+func (r *Run) tellAll(c command) {
 	r.mu.Lock()
 	r.cut = c
-	if c == mend {
-		r.cut = ""
-	}
 	r.mu.Unlock()
-	for _, m := range r.all() { // those that start meanwhile have it in their setup
+	for _, m := range r.all() {
 		m.tell(c)
 	}
 }

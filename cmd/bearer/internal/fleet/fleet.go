@@ -9,12 +9,14 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"example.com/bearer"
 	"golang.org/x/oauth2"
+
+	"example.com/bearer"
 )
 
 // Fleet says what to run.
@@ -68,7 +70,7 @@ const (
 // A Run is one run of a Fleet.
 type Run struct {
 	fleet Fleet
-	key   string
+	name  string // of the fleet's own part of the Store, and of the login there
 	begin time.Time
 	world *world
 	store *shared
@@ -83,12 +85,12 @@ type Run struct {
 	samples []sample
 	reasons map[string]int // why requests failed
 	faults  []fault
-	cut     command // while the Store is cut off in the workers; else empty
+	cut     command // what was last done to the Store in the workers; empty: nothing
 }
 
 // New returns a run of f.
 func New(f Fleet) *Run {
-	return &Run{fleet: f, key: "bearer-fleet-" + rand.Text(), reasons: make(map[string]int)}
+	return &Run{fleet: f, name: "bearer_fleet_" + strings.ToLower(rand.Text()), reasons: make(map[string]int)}
 }
 
 // Done returns how many requests have ended. It may be called at any time.
@@ -105,10 +107,10 @@ func (r *Run) Do(ctx context.Context) (*Result, error) {
 	r.ctx, r.begin = ctx, time.Now()
 
 	var err error
-	if r.store, err = openShared(ctx, r.fleet.Store); err != nil {
+	if r.store, err = openShared(ctx, r.fleet, r.name); err != nil {
 		return nil, err
 	}
-	defer r.store.close(r.key)
+	defer r.store.close()
 	if r.world, err = newWorld(r.fleet.grace(), r.clock, r.refreshSpent); err != nil {
 		return nil, err
 	}
@@ -148,15 +150,15 @@ func (r *Run) setup(worker int) setup {
 		ClientID:     clientID,
 		ClientSecret: clientSecret,
 		ReuseGrace:   r.fleet.grace(),
-		Store:        r.store.name,
-		Key:          r.key,
+		Store:        r.store.where,
+		Key:          r.name,
 		Dial:         r.store.dial(),
 	}
 }
 
 // login stores the tokens of a user who has just logged in.
 func (r *Run) login(ctx context.Context) error {
-	cache := &bearer.Cache{Source: source(r.setup(-1), plain), Store: r.store, Key: r.key}
+	cache := &bearer.Cache{Source: source(r.setup(-1), plain), Store: r.store, Key: r.name}
 	access, refresh := r.world.login()
 	return cache.Set(ctx, &oauth2.Token{AccessToken: access, RefreshToken: refresh, Expiry: time.Now().Add(lifetime)})
 }
@@ -191,7 +193,7 @@ func (r *Run) hear(m *member, msg message) {
 	r.mu.Lock()
 	r.samples = append(r.samples, sample{began, began + msg.Took, msg.Failed != "", msg.Valid})
 	if msg.Failed != "" {
-		r.reasons[msg.Failed]++
+		r.reasons[reason(msg.Failed)]++
 	}
 	r.mu.Unlock()
 	r.done.Add(1)

@@ -17,8 +17,8 @@ type setup struct {
 	ClientSecret string
 	ReuseGrace   time.Duration
 
-	Store string // as in Fleet.Store
-	Key   string
+	Store string // as in Fleet.Store, but a folder that exists
+	Key   string // also the name of the fleet's own part of the Store
 	Dial  string // the address that the Store is reached at; empty: its own
 	Cut   command
 }

@@ -18,6 +18,7 @@ func (r *Result) rows() []row {
 		{"requests", figures.Count(st.Requests), fmt.Sprintf("%s a second", figures.Count(int(float64(st.Requests)/max(st.Seconds, 1))))},
 		{"failed", figures.Count(st.Failed), ""},
 		{"failed with a valid token", figures.Count(st.FailedWhileValid), ""},
+		{"failed without a cut", figures.Count(st.FailedWithoutCut), ""},
 		{"token requests", figures.Count(st.TokenRequests), r.tokenNote()},
 		{"expiries", figures.Count(st.Expiries), "tokens that had reached their window"},
 		{"reuse", figures.Count(st.Reuse), ""},

@@ -40,7 +40,11 @@ func Work(ctx context.Context, stdin io.Reader, stdout io.Writer) error {
 	if json.Unmarshal(lines.Bytes(), &s) != nil { // whose error may quote a secret
 		return errors.New("a worker of a fleet reads its setup from stdin, and this is none: run bearer fleet instead")
 	}
-	store, closeStore, err := openStore(ctx, s.Store, s.Dial)
+	b := backendOf(s.Store)
+	if b == nil {
+		return errStore
+	}
+	store, closeStore, err := b.open(s.Store, s.Dial, s.Key)
 	if err != nil {
 		return err
 	}
