@@ -1,0 +1,2 @@
+// Package redisstore keeps credentials in Redis or Valkey.
+package redisstore
