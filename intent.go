@@ -2,6 +2,7 @@ package bearer
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"log/slog"
 	"strings"
@@ -102,13 +103,15 @@ func (r *refresh) ready(ctx context.Context, x *session, prev *entry) error {
 		return nil
 	}
 	judged := x.notes().Intent
-	mine := intent{Token: hashOf(prev.token.RefreshToken), By: x.self, At: r.sent.Round(0).UTC()}
+	mine := intent{Token: hashOf(prev.token.RefreshToken), By: x.self, ID: rand.Text(), At: r.sent.Round(0).UTC()}
 	err := x.annotate(ctx, func(n *notes) error {
 		if i := n.Intent; i.of(&prev.token) {
-			if i.By != x.self && (judged == nil || i.By != judged.By || !i.At.Equal(judged.At)) {
+			if i.By != x.self && (judged == nil || i.ID != judged.ID) {
 				return errAlive
 			}
-			mine.At = i.At // it may be spent since then
+			if i.ID != mine.ID { // else a Swap that failed has worked
+				mine.At = i.At // it may be spent since then
+			}
 		}
 		n.Intent = &mine
 		return nil
@@ -116,7 +119,7 @@ func (r *refresh) ready(ctx context.Context, x *session, prev *entry) error {
 	if err != nil {
 		return r.unready(x, err)
 	}
-	r.intended, r.sent = prev, mine.At
+	r.intended, r.intent, r.sent = prev, mine.ID, mine.At
 	return nil
 }
 
@@ -207,7 +210,7 @@ func (r *refresh) report(ctx context.Context, x *session, prev *entry) {
 	}
 	failed := c.reportOf(s, time.Now())
 	_ = x.annotate(ctx, func(n *notes) error {
-		if n.Intent.of(tokenOf(prev)) && n.Intent.By == x.self && !f.spent {
+		if n.Intent != nil && n.Intent.ID == r.intent && !f.spent {
 			n.Intent = nil
 		}
 		if failed != nil {
@@ -215,7 +218,6 @@ func (r *refresh) report(ctx context.Context, x *session, prev *entry) {
 		}
 		return nil
 	})
-	r.intended = nil
 }
 
 // reportOf is the failure in s as other processes should know it; nil if it is

@@ -2,9 +2,12 @@ package bearer_test
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/oauth2"
@@ -179,6 +182,12 @@ func (p *process) checkRefresh(prev *bearer.Token, used *issue) {
 	}
 	if old := p.issueOf(prev.AccessToken, ""); v.bad && !forgot && old != nil && !old.expired() && !p.view(old).suspect {
 		p.broken("G16: %s sends %s again while %s is valid", p.name, used.refresh, old)
+	}
+	if p.swapper && p.record == used {
+		data, _ := p.memory.Get(context.Background(), "k")
+		if sum := sha256.Sum256([]byte(used.refresh)); !strings.Contains(string(data), hex.EncodeToString(sum[:])) {
+			p.broken("G22: %s sends %s, and the Store does not say so", p.name, used.refresh)
+		}
 	}
 	if v.deleted > 0 {
 		p.broken("G23: %s sends %s after Delete", p.name, used.refresh)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"time"
+
+	"example.com/bearer"
 )
 
 // The Store, as each process has it.
@@ -234,4 +236,55 @@ func (h lockedHandle) Lock(ctx context.Context, key string) (func() error, error
 		h.holding = false
 		return unlock()
 	}, nil
+}
+
+type swapHandle struct{ lockedHandle }
+
+// Swap has the troubles of Put. If it leaves the token as it is, it changes
+// notes only, which the rules for tokens are not about.
+func (h swapHandle) Swap(ctx context.Context, key string, old, new []byte) error {
+	var r struct {
+		Access  string `json:"access_token"`
+		Refresh string `json:"refresh_token"`
+	}
+	if err := json.Unmarshal(new, &r); err != nil {
+		return err
+	}
+	h.mu.Lock()
+	var i *issue // nil for notes alone
+	vacant := r.Access == "" && r.Refresh == ""
+	if !vacant {
+		i = h.issueOf(r.Access, r.Refresh)
+	}
+	if !vacant && (i == nil || i.refresh != r.Refresh) {
+		h.broken("G19: %s stores %q with %q", h.name, r.Access, r.Refresh)
+		h.mu.Unlock()
+		return errDisk
+	}
+	outcome := bearer.ErrChanged
+	notes := i == h.record
+	if !notes {
+		h.checkPut(i)
+		h.view(i).put = true
+	}
+	h.mu.Unlock()
+	err := h.operation(ctx, "put", func() {
+		outcome = h.memory.Swap(ctx, key, old, new)
+		if outcome == nil && h.record != i {
+			h.land(i, h.process)
+		}
+	})
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	switch {
+	case err != nil:
+		return err
+	case outcome != nil:
+		h.note("%s finds the Store changed", h.name)
+	case i != nil:
+		v := h.view(i)
+		v.saved, v.inStore = true, true
+		h.see(i, h.tick())
+	}
+	return outcome
 }

@@ -39,7 +39,7 @@ func TestModel(t *testing.T) {
 	setDefault(t, "rapid.seed", "1")
 	setDefault(t, "rapid.checks", "200")
 	for _, credential := range []string{"client", "user"} {
-		for _, store := range []string{"none", "plain", "locker"} {
+		for _, store := range []string{"none", "plain", "locker", "swapper"} {
 			t.Run(credential+","+store, func(t *testing.T) {
 				var journal []string
 				defer func() {
@@ -93,6 +93,7 @@ func jitterOf(seed uint64) func(time.Duration) time.Duration {
 type world struct {
 	user     bool // the credential is a user's, with refresh tokens; else a client's
 	locker   bool // the Store is a Locker
+	swapper  bool // and a Swapper
 	stored   bool // there is a Store
 	lifetime time.Duration
 	procs    []*process
@@ -224,7 +225,8 @@ func newWorld(rt *rapid.T, credential, store string) *world {
 	w := &world{
 		user:     credential == "user",
 		stored:   store != "none",
-		locker:   store == "locker",
+		locker:   store == "locker" || store == "swapper",
+		swapper:  store == "swapper",
 		lifetime: rapid.SampledFrom([]time.Duration{30 * time.Second, 3 * time.Minute, time.Hour}).Draw(rt, "lifetime"),
 		revoked:  make(map[int]bool),
 		deleted:  make(map[int]int),
@@ -251,6 +253,8 @@ func newWorld(rt *rapid.T, credential, store string) *world {
 			p.cache.Source = userSource{p}
 		}
 		switch {
+		case w.swapper:
+			p.cache.Store, p.cache.Key = swapHandle{lockedHandle{handle{p}}}, "k"
 		case w.locker:
 			p.cache.Store, p.cache.Key = lockedHandle{handle{p}}, "k"
 		case w.stored:

@@ -33,6 +33,7 @@ type notes struct {
 type intent struct {
 	Token string    `json:"token"` // its hash
 	By    string    `json:"by"`    // who sends it
+	ID    string    `json:"id"`    // of this attempt: no two records with an intent are the same
 	At    time.Time `json:"at"`    // when it was first about to be sent
 }
 
@@ -59,7 +60,7 @@ type report struct {
 	Text  string    `json:"text"`  // what went wrong
 
 	// Refused says that the server refused the refresh token. Otherwise the
-	// endpoint is sick.
+	// endpoint is sick. Each process asks once for itself before it gives up.
 	Refused bool `json:"refused,omitempty"`
 }
 

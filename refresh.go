@@ -32,6 +32,7 @@ type refresh struct {
 	slot  slot        // in Cache.Limit
 
 	intended *entry    // whose refresh token is announced in the record
+	intent   string    // ID of that
 	sent     time.Time // when a refresh token was first about to be sent
 }
 

@@ -468,12 +468,12 @@ func (s *state) told(r *report, retryFor time.Duration, now time.Time) *state {
 		f.doubted, f.dead, f.refused = p.doubted, p.dead, p.refused
 	}
 	f.look = n.Add(lookPause(f.looks))
+	if until.Reached(n) && retry.Reached(n) {
+		return s
+	}
 	if r.Refused {
-		f.kind, f.final, f.dead, f.refused = refusal, true, s.entry, f.err
+		f.kind = refusal // not final: that this process finds out by itself
 	} else {
-		if until.Reached(n) && retry.Reached(n) {
-			return s
-		}
 		f.since = n.Add(-max(0, now.Sub(r.Since)))
 		f.given = f.since.Since(n) >= retryFor
 	}
