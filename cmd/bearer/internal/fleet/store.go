@@ -14,9 +14,12 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/logging"
 
 	"example.com/bearer"
 	"example.com/bearer/internal/tcpcut"
+	"example.com/bearer/stores/redisstore"
 	"example.com/bearer/stores/sqlstore"
 )
 
@@ -31,9 +34,9 @@ const (
 const Dir = "dir"
 
 // Stores says how a Store is named, for a flag's help.
-const Stores = "dir for a temporary folder, a folder's path, or a URL that begins with postgres://"
+const Stores = "dir for a temporary folder, a folder's path, or a URL that begins with redis:// or postgres://"
 
-var errStore = errors.New("must be dir for a temporary folder, a folder's path with a separator in it, or a URL that begins with postgres://")
+var errStore = errors.New("must be dir for a temporary folder, a folder's path with a separator in it, or a URL that begins with redis://, rediss:// or postgres://")
 
 // A backend opens a Store. dial, if it is not empty, is the address to reach it
 // at instead of its own. A worker's is the fleet's own part of it, by this name.
@@ -54,6 +57,8 @@ func backendOf(store string) *backend {
 	switch {
 	case isURL && (scheme == "postgres" || scheme == "postgresql"):
 		return &postgres
+	case isURL && (scheme == "redis" || scheme == "rediss"):
+		return &redisServer
 	case isURL:
 		return nil
 	case store == Dir, filepath.IsAbs(store), strings.ContainsRune(filepath.ToSlash(store), '/'):
@@ -95,6 +100,47 @@ var folder = backend{
 	open: func(store, _, _ string) (bearer.Store, func() error, error) {
 		return bearer.DirStore(store), func() error { return nil }, nil
 	},
+}
+
+var redisServer = backend{
+	open: func(store, dial, name string) (bearer.Store, func() error, error) {
+		options, err := parseRedis(store)
+		if err != nil {
+			return nil, nil, err
+		}
+		if dial != "" {
+			options.Addr = dial // TLS still expects the host's name
+		}
+		logging.Disable() // what fails is an error too
+		client := redis.NewClient(options)
+		return &redisstore.Store{Client: client, Prefix: name + ":", LeaseTime: lease}, client.Close, nil
+	},
+	address: func(store string) (string, error) {
+		options, err := parseRedis(store)
+		if err != nil {
+			return "", err
+		}
+		return options.Addr, nil
+	},
+	prepare: func(ctx context.Context, s bearer.Store) error {
+		return s.(*redisstore.Store).Client.Ping(ctx).Err()
+	},
+	remove: func(ctx context.Context, s bearer.Store) error {
+		own := s.(*redisstore.Store)
+		keys, err := own.Client.Keys(ctx, own.Prefix+"*").Result()
+		if err != nil || len(keys) == 0 {
+			return err
+		}
+		return own.Client.Del(ctx, keys...).Err()
+	},
+}
+
+func parseRedis(store string) (*redis.Options, error) {
+	options, err := redis.ParseURL(store)
+	if err != nil { // which may quote the URL
+		return nil, errors.New("is not a URL of a Redis server as go-redis reads them: redis://USER:PASSWORD@HOST:PORT/DATABASE")
+	}
+	return options, nil
 }
 
 var postgres = backend{
