@@ -91,7 +91,7 @@ func (r *Run) result(settled time.Duration, remaining int) *Result {
 	if settled >= 0 {
 		out.Stats.Settled = settled.Milliseconds()
 	}
-	out.problems = problems(out.Stats, r.fleet, remaining)
+	out.problems = problems(out.Stats, remaining)
 	return out
 }
 
@@ -156,7 +156,7 @@ func (f fault) explains(s sample) bool {
 }
 
 // problems lists what must not happen.
-func problems(st Stats, f Fleet, remaining int) (list []string) {
+func problems(st Stats, remaining int) (list []string) {
 	add := func(format string, args ...any) { list = append(list, fmt.Sprintf(format, args...)) }
 	if st.Requests == 0 {
 		add("no request was sent")
