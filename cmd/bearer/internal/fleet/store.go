@@ -184,7 +184,7 @@ var postgres = backend{
 func parsePostgres(store string) (*pgx.ConnConfig, error) {
 	cfg, err := pgx.ParseConfig(store)
 	if err != nil { // which quotes the URL
-		return nil, errors.New("is not a URL of a PostgreSQL database as pgx reads them: postgres://USER@HOST:PORT/DATABASE?sslmode=...")
+		return nil, errors.New("is not a URL of a PostgreSQL database as pgx reads them: postgres://USER@HOST:PORT/DATABASE")
 	}
 	return cfg, nil
 }
