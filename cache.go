@@ -31,8 +31,10 @@ type Cache struct {
 	Source Source
 
 	// Store keeps the token, the refresh token above all, across restarts. If
-	// it is a [Locker] too, several processes can share the credential. Nil:
-	// the token is lost with the process.
+	// it is a [Locker] too, several processes can share the credential; if it is
+	// a [Swapper], the login also survives a process that dies in the middle of a
+	// refresh, as far as the server allows (see G22), and the processes share
+	// failures. Nil: the token is lost with the process.
 	Store Store
 
 	// Key names the credential in the Store and in hooks and logs. It is

@@ -93,10 +93,17 @@
 //     the process ends. An unsaved token is replaced only by one that the Store did
 //     not hold before.
 //   - G20. Processes that share a [Locker] make one token request per expiry, as
-//     long as the lock can be had. Pauses and open breakers do not hide what others
-//     have stored.
+//     long as the lock can be had. Without it a rotating refresh token is not sent.
+//     Pauses and open breakers do not hide what others have stored. With a [Swapper]
+//     the processes share a failed refresh for its pause, too.
 //   - G21. [DirStore] writes files of mode 0600 in a folder of mode 0700. A process
 //     that is killed leaves the old value or the new one.
+//   - G22. With a [Swapper], a refresh that spends a refresh token writes into the
+//     record that it is about to. Who finds that without an outcome, because the
+//     process died or lost its lock, serves the access token while it is valid, and
+//     sends the refresh token again only afterwards; within the reuse grace that
+//     the Source declares, at once. A process that comes back late stores its token
+//     if the one that it replaces is still the stored one, and drops it otherwise.
 //   - G23. A record belongs to the token endpoint and client that it came from, if
 //     the Source names them. A credential that was deleted, here or in the Store,
 //     is not brought back by a refresh that was under way.
@@ -111,6 +118,7 @@
 // A request is sent again only after a rejection, never after a network error or
 // a 503 of the API: that is for a retrying Base, or for a client above. A request
 // whose body cannot be replayed is not retried. A process that is killed between
-// the server's answer and the Store's loses a rotated refresh token. Tokens in
-// memory are not encrypted.
+// the server's answer and the Store's loses a rotated refresh token, unless the
+// server accepts the old one again (see grant.Server.ReuseGrace). Tokens in memory
+// are not encrypted.
 package bearer

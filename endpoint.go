@@ -112,7 +112,7 @@ func (e *endpoint) ask(ctx context.Context, prev *Token, interest func(failed er
 		if prev != nil && e.ready != nil {
 			if unready := e.ready(ctx); unready != nil {
 				leave(context.Canceled)
-				if n == 0 {
+				if n == 0 || unready == errReplaced {
 					err = unready
 				}
 				return nil, err

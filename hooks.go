@@ -48,8 +48,9 @@ type Hooks struct {
 	// one of [Transport.Hosts] or is another origin reached by a redirect.
 	TokenWithheld func(ctx context.Context, e Event)
 
-	// StoreFailed: Op ("lock", "unlock", "get", "put", "delete") and Err are
-	// set. A put that failed is tried again until it works.
+	// StoreFailed: Op ("lock", "unlock", "get", "put", "swap", "delete") and Err
+	// are set. A put that failed is tried again until it works. A swap is of what
+	// processes tell each other; a refresh token is not sent if it fails.
 	StoreFailed func(ctx context.Context, e Event)
 }
 

@@ -60,7 +60,7 @@ func (r *refresh) open(ctx context.Context) (*session, error) {
 
 // judge treats a refresh that another process has begun and not finished. The
 // caller holds the Store's lock, so that the other one has died, or lost it.
-func (r *refresh) judge(ctx context.Context, x *session) {
+func (r *refresh) judge(x *session) {
 	if x.storage == nil {
 		return
 	}
@@ -69,15 +69,7 @@ func (r *refresh) judge(ctx context.Context, x *session) {
 	if i == nil || i.By == x.self || !i.of(tokenOf(e)) || !c.endpoint().refreshes(tokenOf(e)) {
 		return // what this process has sent, it knows better
 	}
-	found := false
-	c.updateToken(e, func(s *state) *state {
-		n := s.interrupted(r.reusableUntil(i.At), instant.Now())
-		found = n != s
-		return n
-	})
-	if found {
-		c.observer().tell(ctx, refreshFailed, Event{Err: errInterrupted, Took: time.Since(r.began)})
-	}
+	c.updateToken(e, func(s *state) *state { return s.interrupted(r.reusableUntil(i.At), instant.Now()) })
 }
 
 // ready is called right before prev's refresh token is sent. It makes sure that
@@ -89,25 +81,35 @@ func (r *refresh) ready(ctx context.Context, x *session, prev *entry) error {
 	}
 	if !x.swaps() || r.cache.load().unsaved != nil || x.notes().Reusable {
 		// Without a Swapper the lock has to do. While the Store lacks the token,
-		// the record has no refresh token that is worth to be protected.
+		// the refresh token in the record is worth nothing.
 		return nil
 	}
-	// The Store renews the lock while this process runs. Half a lease is what is
-	// certain if it was suspended.
-	if lease := x.lease(); lease > 0 && x.locked.Since(instant.Now()) >= lease/2 {
-		if err := r.relock(ctx, x, prev); err != nil {
+	for {
+		// The Store renews the lock while this process runs. Half a lease is what
+		// is certain if it was suspended.
+		if lease := x.lease(); lease > 0 && x.locked.Since(instant.Now()) >= lease/2 {
+			if err := r.relock(ctx, x, prev); err != nil {
+				return r.unready(x, err)
+			}
+		}
+		if r.intended == prev {
+			return nil
+		}
+		if err := r.intend(ctx, x, prev); err != nil {
 			return r.unready(x, err)
 		}
+		r.intended = prev
 	}
-	if r.intended == prev {
-		return nil
-	}
+}
+
+// intend writes the intent to send prev's refresh token.
+func (r *refresh) intend(ctx context.Context, x *session, prev *entry) error {
 	judged := x.notes().Intent
 	mine := intent{Token: hashOf(prev.token.RefreshToken), By: x.self, ID: rand.Text(), At: r.sent.Round(0).UTC()}
-	err := x.annotate(ctx, func(n *notes) error {
+	err := x.annotate(ctx, saveTimeout, func(n *notes) error {
 		if i := n.Intent; i.of(&prev.token) {
 			if i.By != x.self && (judged == nil || i.ID != judged.ID) {
-				return errAlive
+				return errChanged // by one that has lost the lock, and does not know yet
 			}
 			if i.ID != mine.ID { // else a Swap that failed has worked
 				mine.At = i.At // it may be spent since then
@@ -116,11 +118,10 @@ func (r *refresh) ready(ctx context.Context, x *session, prev *entry) error {
 		n.Intent = &mine
 		return nil
 	})
-	if err != nil {
-		return r.unready(x, err)
+	if err == nil {
+		r.intent, r.sent = mine.ID, mine.At
 	}
-	r.intended, r.intent, r.sent = prev, mine.ID, mine.At
-	return nil
+	return err
 }
 
 // unready is what an intent that could not be written means: the refresh token
@@ -129,8 +130,6 @@ func (r *refresh) unready(x *session, err error) error {
 	switch {
 	case err == errReplaced || err == errChanged:
 		return errReplaced // the next round reads the Store
-	case err == errAlive:
-		return err
 	case !x.shared:
 		return nil
 	}
@@ -152,6 +151,9 @@ func (r *refresh) relock(ctx context.Context, x *session, prev *entry) error {
 	i := x.notes().Intent
 	if r.cache.load().entry != prev || i.of(&prev.token) && i.By != x.self {
 		return errReplaced
+	}
+	if i == nil || i.ID != r.intent {
+		r.intended = nil // who had the lock meanwhile has removed it
 	}
 	return nil
 }
@@ -209,7 +211,7 @@ func (r *refresh) report(ctx context.Context, x *session, prev *entry) {
 		return
 	}
 	failed := c.reportOf(s, time.Now())
-	_ = x.annotate(ctx, func(n *notes) error {
+	_ = x.annotate(ctx, saveWait, func(n *notes) error {
 		if n.Intent != nil && n.Intent.ID == r.intent && !f.spent {
 			n.Intent = nil
 		}

@@ -130,7 +130,7 @@ func (r *refresh) once(ctx context.Context) (*entry, error) {
 		readCtx, cancelRead := context.WithTimeout(ctx, c.refreshTimeout())
 		defer cancelRead()
 		if storeErr = r.adopt(readCtx); storeErr == nil {
-			r.judge(ctx, x)
+			r.judge(x)
 		}
 	}
 	r.dog.watch("the Store", saving)
@@ -273,7 +273,9 @@ func (r *refresh) ask(ctx context.Context, x *session, prev *entry) (*Token, *en
 	if before == nil {
 		before = new(failure)
 	}
-	endpoint.since = before.since
+	if before.goesOn(instant.Now()) {
+		endpoint.since = before.since
+	}
 
 	dead, refused := before.dead, before.refused
 	for prev != dead && endpoint.refreshes(tokenOf(prev)) {
@@ -282,20 +284,25 @@ func (r *refresh) ask(ctx context.Context, x *session, prev *entry) (*Token, *en
 			return nil, prev, &again
 		}
 		var unready error
+		spent := false // by an attempt that failed
 		endpoint.ready = func(ctx context.Context) error {
 			unready = r.ready(ctx, x, prev)
 			return unready
 		}
 		t, err := endpoint.ask(ctx, &prev.token, func(failed error) interest {
-			return r.interest(prev, failed != nil && maybeSpent(failed) && r.reusableUntil(r.sent).Reached(instant.Now()))
+			spent = spent || failed != nil && maybeSpent(failed)
+			return r.interest(prev, spent && r.reusableUntil(r.sent).Reached(instant.Now()))
 		}, before.err)
 		switch {
 		case err == nil:
 			return t, prev, nil
-		case err == unready: // nothing was sent
+		case err == unready: // it was not sent again, and what came before has no outcome
+			if spent {
+				c.updateToken(prev, func(s *state) *state { return s.interrupted(r.reusableUntil(r.sent), instant.Now()) })
+			}
 			return nil, prev, &failure{err: err, kind: brokeOff}
 		}
-		f := &failure{err: err, kind: kindOf(err), spent: maybeSpent(err), grace: r.reusableUntil(r.sent)}
+		f := &failure{err: err, kind: kindOf(err), spent: spent || maybeSpent(err), grace: r.reusableUntil(r.sent)}
 		if !refusesGrant(err) {
 			if mayRefuseGrant(err) && mayRefuseGrant(before.err) && r.worthless(prev) {
 				f.err = loginRequired(err)

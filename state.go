@@ -129,6 +129,12 @@ func (f *failure) lost(now instant.Time) bool { return f.spent && f.grace.Reache
 // token was valid.
 func (f *failure) doubts(e *entry) bool { return e != nil && f.doubted == e }
 
+// goesOn reports whether another failure at now belongs to the outage that other
+// processes told of, as outage.fail decides for its own.
+func (f *failure) goesOn(now instant.Time) bool {
+	return f.since != (instant.Time{}) && f.at.Since(now) <= longestPause+defaultRetryFor
+}
+
 // secretMayChange reports whether the failure ends when the client's secret
 // changes.
 func (f *failure) secretMayChange() bool { return f.kind == refusal && supersedable(f.err) != nil }
@@ -404,7 +410,9 @@ func (s state) failed(f failure, now instant.Time) *state {
 		if p.spent {
 			f.spent, f.grace = true, p.grace // which counts from the first time
 		}
-		f.since, f.given = p.since, p.given
+		if p.goesOn(now) {
+			f.since, f.given = p.since, p.given
+		}
 		if f.dead == nil {
 			f.dead, f.refused = p.dead, p.refused
 		}
@@ -423,7 +431,7 @@ func (s state) failed(f failure, now instant.Time) *state {
 		left := s.entry.expiry.Until(now)
 		pause = min(pause, left)                       // the endpoint is asked before callers are refused
 		retry = min(retry, max(left/4, shortestPause)) // several more attempts before the token expires
-		if f.spares(s.entry, now.Add(retry)) {
+		if f.spares(s.entry, now) {
 			retry = left
 		}
 	}
@@ -500,9 +508,6 @@ func (s *state) interrupted(grace instant.Time, now instant.Time) *state {
 	}
 	f.err, f.spent, f.grace = errInterrupted, true, grace
 	f.look = now.Add(lookPause(f.looks))
-	if s.valid(now) && f.lost(now) {
-		f.retry = s.entry.expiry
-	}
 	t := *s
 	t.failure = &f
 	return t.scheduled()

@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"reflect"
 	"slices"
 	"sync"
@@ -126,8 +125,8 @@ func calling(f func() error) (err error) {
 	return f()
 }
 
-// errPending says that a Put is still under way.
-var errPending = fmt.Errorf("the Store has not answered within %v", saveWait)
+// errPending says that a change is still under way.
+var errPending = errors.New("the Store has not answered yet")
 
 // lockable reports whether several processes may use the Store.
 func (s *storage) lockable() bool {
@@ -474,7 +473,7 @@ func (s *storage) attend(ctx context.Context, op string, wait time.Duration, do 
 			if p := recover(); p != nil {
 				result = panicked(p)
 			}
-			if result != nil && result != errChanged && result != errAlive {
+			if result != nil && result != errChanged {
 				s.failed(ctx, op, result)
 			}
 		}()
@@ -516,21 +515,17 @@ func (s *storage) lease() time.Duration {
 	return 0
 }
 
-// errAlive says that another process has changed the notes although this one
-// holds the lock.
-var errAlive = errors.New("another process is refreshing the token as well, since its lock or this one's has ended")
-
 // annotate changes the notes in the record of the token that was seen last, in
 // one step. It returns errChanged if the Store holds another token, and what
 // change returns. Without a Swapper it does nothing.
 //
 // It needs neither the lock nor the right to write: if it takes long, and others
 // write meanwhile, it finds the record changed.
-func (s *storage) annotate(ctx context.Context, change func(*notes) error) error {
+func (s *storage) annotate(ctx context.Context, wait time.Duration, change func(*notes) error) error {
 	if !s.swaps() {
 		return nil
 	}
-	_, outcome, err := s.attend(ctx, "swap", saveWait, func(ctx context.Context) error {
+	_, outcome, err := s.attend(ctx, "swap", wait, func(ctx context.Context) error {
 		for range mostReplaced {
 			if err := s.annotateOnce(ctx, change); !errors.Is(err, ErrChanged) {
 				return err
