@@ -21,6 +21,10 @@ const (
 	// Hold lets nothing through until Mend, and then all of it, late: also what
 	// a client had sent that has hung up since.
 	Hold
+
+	// Reset resets all connections once, as a server does that restarts; new
+	// ones pass.
+	Reset
 )
 
 // A Link forwards connections to a server. Its methods may be called
@@ -33,6 +37,7 @@ type Link struct {
 	mu      sync.Mutex // guards what follows
 	changed *sync.Cond // on mu: fault is another one, or closed is set
 	fault   Fault      // 0: none
+	cut     bool       // since the last Mend
 	next    Fault      // the fault that begins when left is 0; 0: none
 	left    int        // how many pieces pass before
 	closed  bool
@@ -79,14 +84,20 @@ func (l *Link) CutAfter(n int, f Fault) {
 
 // begin needs mu.
 func (l *Link) begin(f Fault) {
-	l.fault, l.next = f, 0
+	l.fault, l.next, l.cut = f, 0, true
 	for w := range l.wires {
 		switch f {
 		case Refuse:
 			w.reset()
 		case Swallow:
 			w.doomed = true
+		case Reset:
+			w.doomed = true // what has been read already does not pass
+			w.reset()
 		}
+	}
+	if f == Reset {
+		l.fault = 0
 	}
 	l.changed.Broadcast()
 }
@@ -96,8 +107,8 @@ func (l *Link) begin(f Fault) {
 func (l *Link) Mend() (cut bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	cut = l.fault != 0
-	l.fault, l.next = 0, 0
+	cut = l.cut
+	l.fault, l.next, l.cut = 0, 0, false
 	for w := range l.wires {
 		if w.doomed {
 			w.reset()

@@ -109,6 +109,19 @@ func TestRefuse(t *testing.T) {
 	want(t, "afterwards", dial(t, l).ask("d", long), "d")
 }
 
+func TestReset(t *testing.T) {
+	l, heard := echo(t)
+	c := dial(t, l)
+	want(t, "before", c.ask("a", long), "a")
+	l.CutAfter(1, Reset)
+	want(t, "an old connection", c.ask("b", long), "reset")
+	want(t, "the server", <-heard+<-heard, "ab")
+	want(t, "a new connection", dial(t, l).ask("c", long), "c")
+	if !l.Mend() || l.Mend() {
+		t.Error("Mend: got no cut, or two, want one")
+	}
+}
+
 func TestSwallow(t *testing.T) {
 	l, heard := echo(t)
 	c := dial(t, l)

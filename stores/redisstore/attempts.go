@@ -82,16 +82,14 @@ var errGoexit = errors.New("a hook of the client called runtime.Goexit")
 // await returns what do returns, or ctx's error as soon as ctx ends: go-redis
 // does not look at it while it waits for an answer. do then goes on until
 // go-redis gives up, by the timeouts of the client's options; if it works all
-// the same, late gets its result.
+// the same, late gets its result. do is called even if ctx has ended already, for
+// what it has to clean up; retry sends nothing then.
 func await[T any](ctx context.Context, do func() (T, error), late func(T)) (T, error) {
 	type outcome struct {
 		value T
 		err   error
 	}
 	var none T
-	if err := ctx.Err(); err != nil {
-		return none, err
-	}
 	done := make(chan outcome)
 	left := make(chan struct{})
 	go func() {

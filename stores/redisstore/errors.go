@@ -18,8 +18,10 @@ func (s *Store) check(key string) error {
 	switch {
 	case !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil():
 		return mistake.New("redisstore: Store.Client is nil: set it to a client of go-redis, such as redis.NewClient returns")
-	case s.LeaseTime != 0 && s.LeaseTime < shortestLease:
-		return mistake.Errorf("redisstore: Store.LeaseTime is %v: set it to %v or more, or leave it out", s.LeaseTime, shortestLease)
+	case strings.ContainsAny(s.Prefix, "{}"):
+		return mistake.Errorf("redisstore: Store.Prefix is %q: leave out the braces, which decide on the slot in a cluster", s.Prefix)
+	case s.LeaseDuration != 0 && s.LeaseDuration < shortestLease:
+		return mistake.Errorf("redisstore: Store.LeaseDuration is %v: set it to %v or more, or leave it out", s.LeaseDuration, shortestLease)
 	case s.Replicas < 0:
 		return mistake.Errorf("redisstore: Store.Replicas is %d: set it to 1 or more, or leave it out", s.Replicas)
 	case key == "":
@@ -47,8 +49,11 @@ func (e *storeError) Unwrap() error { return e.err }
 
 // failed returns err as the caller of op gets it.
 func failed(ctx context.Context, op string, err error) error {
-	if err == nil || err == bearer.ErrChanged {
-		return err
+	switch err {
+	case nil:
+		return nil
+	case errChanged:
+		return bearer.ErrChanged
 	}
 	text, told := "redisstore: "+op+": ", err.Error()
 	// An unknown command, such as EVALSHA where scripts are forbidden, is

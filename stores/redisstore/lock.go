@@ -167,7 +167,7 @@ func (h *hold) keep() {
 			}
 			pause = h.store.Lease() / 3
 			if err := h.renew(ctx); err != nil {
-				pause /= 4
+				pause /= 8
 			}
 			if h.lost || h.until.Reached(instant.Now()) {
 				h.endTurn() // the next one of this process need not wait for unlock
@@ -182,7 +182,8 @@ func (h *hold) renew(ctx context.Context) error {
 	if h.until.Reached(sent) {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, h.until.Until(sent))
+	// A connection that does not answer leaves time for another one.
+	ctx, cancel := context.WithTimeout(ctx, min(lease/6, h.until.Until(sent)))
 	defer cancel()
 	kept, err := await(ctx, func() (any, error) {
 		return renewScript.run(ctx, h.store.Client, []string{h.lock}, h.value(), lease.Milliseconds())
@@ -231,7 +232,9 @@ func (h *hold) unlock() error {
 // abandon gives up a lock that nobody wants any more, or the place in the queue.
 // It ends by the limits of release, and of the client's options.
 func (h *hold) abandon() {
-	_, _, _ = h.release() // what cannot be released expires
+	if h.attempt > 0 {
+		_, _, _ = h.release() // what cannot be released expires
+	}
 	h.endTurn()
 }
 

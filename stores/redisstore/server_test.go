@@ -1,10 +1,15 @@
 package redisstore_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
+	"net"
 	"os"
+	"os/exec"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/alicebob/miniredis/v2"
 	"github.com/redis/go-redis/v9"
@@ -16,6 +21,12 @@ import (
 type server struct {
 	options redis.Options
 	prefix  string // of this test alone
+}
+
+// part returns the server for a subtest, which runs in parallel to the others.
+func (s *server) part(t *testing.T) *server {
+	t.Parallel()
+	return &server{options: s.options, prefix: s.prefix + rand.Text() + ":"}
 }
 
 // client returns a client of its own, as another process would have.
@@ -73,4 +84,82 @@ func (s *server) sweep(t *testing.T) {
 	if err := all.Err(); err != nil {
 		t.Logf("sweep: %v", err)
 	}
+}
+
+// start starts a real server of the test's own with those arguments, and
+// returns its address. It ends with the test.
+func start(t *testing.T, args ...string) (addr string) {
+	program := ""
+	for _, name := range []string{"redis-server", "valkey-server"} {
+		if path, err := exec.LookPath(name); err == nil {
+			program = path
+			break
+		}
+	}
+	if program == "" {
+		if os.Getenv("BEARER_STORES") == "1" {
+			t.Fatal("BEARER_STORES is 1, and there is no redis-server: install it")
+		}
+		t.Skip("there is no redis-server to start")
+	}
+	port := freePort(t)
+	if i := slices.Index(args, "--port"); i >= 0 {
+		port = args[i+1]
+	}
+	addr = net.JoinHostPort("127.0.0.1", port)
+	cmd := exec.Command(program, append([]string{"--port", port, "--bind", "127.0.0.1", "--save", "", "--dir", t.TempDir()}, args...)...)
+	var log bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &log, &log
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		if t.Failed() {
+			t.Logf("%s:\n%s", program, log.String())
+		}
+	})
+	eventually(t, "the server answers", func() bool {
+		conn, err := net.Dial("tcp", addr)
+		if err == nil {
+			conn.Close()
+		}
+		return err == nil
+	})
+	return addr
+}
+
+// freePort returns a port that nothing listens on.
+func freePort(t *testing.T) string {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	_, port, err := net.SplitHostPort(listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return port
+}
+
+// eventually waits until the condition is true.
+func eventually(t *testing.T, what string, condition func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); !condition(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited 30 s in vain until %s", what)
+		}
+	}
+}
+
+// quiet is go-redis' logger in tests that cut its connections.
+type quiet struct{}
+
+func (quiet) Printf(context.Context, string, ...any) {}
+
+func TestMain(m *testing.M) {
+	redis.SetLogger(quiet{})
+	os.Exit(m.Run())
 }

@@ -44,14 +44,14 @@ type Store struct {
 	Client redis.UniversalClient
 
 	// Prefix begins the name of each key in Redis, so that programs can share
-	// a database. Empty: "bearer:".
+	// a database. It must not have braces. Empty: "bearer:".
 	Prefix string
 
-	// LeaseTime is how long a lock outlives a holder that has died, is
+	// LeaseDuration is how long a lock outlives a holder that has died, is
 	// suspended or cannot reach the server. A holder that runs renews its lock
 	// every third of it. Zero: 15 seconds, which few pauses of a process exceed.
 	// At least 100 milliseconds, and the same in all processes.
-	LeaseTime time.Duration
+	LeaseDuration time.Duration
 
 	// Replicas is how many replicas must have received a write before it counts.
 	// If they have not within two seconds, the method returns an error,
@@ -65,12 +65,12 @@ type Store struct {
 	wakeups wakeups // for those waiters
 }
 
-// Lease implements [bearer.Locker]: it returns LeaseTime, or its default.
+// Lease implements [bearer.Locker]: it returns LeaseDuration, or its default.
 func (s *Store) Lease() time.Duration {
-	if s.LeaseTime == 0 {
+	if s.LeaseDuration == 0 {
 		return defaultLease
 	}
-	return s.LeaseTime
+	return s.LeaseDuration
 }
 
 // names are the names of what Redis holds for a key. The part in braces, the
@@ -174,13 +174,16 @@ func (s *Store) Swap(ctx context.Context, key string, old, new []byte) error {
 	return s.write(ctx, "swap", key, -1, func(seen record) (record, error) {
 		switch {
 		case seen.held() != present || !bytes.Equal(seen.data(), old):
-			return nil, bearer.ErrChanged
+			return nil, errChanged
 		case new == nil && !present:
 			return nil, nil
 		}
 		return next, nil
 	})
 }
+
+// errChanged becomes bearer.ErrChanged, which a client's hook might return.
+var errChanged = errors.New("changed")
 
 // errDoubt says that nobody can tell whether a write has taken place.
 var errDoubt = errors.New("the answer was lost, and the value has been changed since: it may have been written in between, or not")

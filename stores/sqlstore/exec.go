@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"database/sql"
 	"database/sql/driver"
 	"encoding/hex"
 	"errors"
@@ -38,49 +39,114 @@ func (b *backoff) wait(ctx context.Context, most time.Duration) error {
 // mostTries is how many connections a statement is tried on.
 const mostTries = 3
 
-// exec runs a statement that changes rows, and returns how many. unsure says
-// that it may have been executed once more than that: that time, or if there is
-// an error, its outcome is not known.
+// lateLimit is how long a statement may run on after its caller has left.
+const lateLimit = 5 * time.Second
+
+// An outcome is what has become of a statement that changes rows.
+type outcome struct {
+	rows int64
+
+	// unsure says that the statement may have been executed once more than
+	// that: that time, or if there is an error, its outcome is not known.
+	unsure bool
+
+	// late is not nil if the statement is still under way, although its
+	// caller's context has ended. It is closed when the statement ends.
+	late <-chan struct{}
+}
+
+// exec runs a statement that changes rows.
 //
-// DB.ExecContext would not say so. It repeats a statement whenever the driver
-// returns driver.ErrBadConn. A driver should do that only if the statement
-// cannot have been executed; that of pgx does if none of it was written, or the
-// connection was closed before (stdlib's Conn.ExecContext, pgconn.SafeToRetry).
-// But not all drivers have kept to that, and to a swap that is executed twice its
-// own change is another one's. Conn.ExecContext does not repeat anything.
-func (s *Store) exec(ctx context.Context, query string, args ...any) (rows int64, unsure bool, err error) {
+// DB.ExecContext does not say whether it has executed the statement twice. It
+// repeats a statement whenever the driver returns driver.ErrBadConn. A driver
+// should do that only if the statement cannot have been executed; that of pgx does
+// if none of it was written, or the connection was closed before (stdlib's
+// Conn.ExecContext, pgconn.SafeToRetry). But not all drivers have kept to that,
+// and to a swap that is executed twice its own change is another one's.
+// Conn.ExecContext repeats nothing.
+func (s *Store) exec(ctx context.Context, query string, args ...any) (outcome, error) {
+	var unsure bool
 	var pause backoff
 	for try := 1; ; {
-		rows, sent, err := s.execOnce(ctx, query, args)
+		o, err := s.execOnce(ctx, query, args)
 		switch {
 		case err == nil:
-			return rows, unsure, nil
+			o.unsure = unsure
+			return o, nil
 		case undone(err):
 			if err := pause.wait(ctx, lastPause); err != nil {
-				return 0, unsure, err
+				return outcome{unsure: unsure}, err
 			}
 		case errors.Is(err, driver.ErrBadConn) && try < mostTries:
-			unsure = unsure || sent
+			unsure = unsure || o.unsure
 			try++
 		default:
-			return 0, unsure || sent, err
+			o.unsure = o.unsure || unsure
+			return o, err
 		}
 	}
 }
 
-// execOnce returns sent if the statement was handed to the driver.
-func (s *Store) execOnce(ctx context.Context, query string, args []any) (rows int64, sent bool, err error) {
+// execOnce is unsure with an error if the statement was handed to the driver.
+//
+// A driver of PostgreSQL that is interrupted leaves the statement with the server,
+// and returns before the server does: the change would come about later, perhaps
+// after the next one. So the statement is let run, to its end or lateLimit. A
+// goroutine waits for it. A driver of SQLite returns when the statement has ended.
+func (s *Store) execOnce(ctx context.Context, query string, args []any) (outcome, error) {
 	conn, err := s.DB.Conn(ctx)
 	if err != nil {
-		return 0, false, err
+		return outcome{}, err
 	}
-	defer conn.Close() // back to the pool
-	result, err := conn.ExecContext(ctx, query, args...)
+	if s.Dialect == SQLite {
+		defer conn.Close() // back to the pool
+		rows, err := affected(conn.ExecContext(ctx, query, args...))
+		return outcome{rows: rows, unsure: err != nil}, err
+	}
+	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	done := make(chan struct{})
+	var rows int64 // as err, written before done is closed, and read after
+	go func() {
+		defer close(done)
+		defer cancel()
+		defer conn.Close()
+		rows, err = affected(conn.ExecContext(run, query, args...))
+	}()
+	select {
+	case <-done:
+		return outcome{rows: rows, unsure: err != nil}, err
+	case <-ctx.Done():
+		time.AfterFunc(lateLimit, cancel)
+		return outcome{unsure: true, late: done}, ctx.Err()
+	}
+}
+
+func affected(result sql.Result, err error) (int64, error) {
 	if err != nil {
-		return 0, true, err
+		return 0, err
 	}
-	rows, err = result.RowsAffected()
-	return rows, true, err
+	return result.RowsAffected()
+}
+
+// write runs a statement that changes the value of key.
+func (s *Store) write(ctx context.Context, key, query string, args ...any) (outcome, error) {
+	if err := s.late.wait(ctx, key); err != nil {
+		return outcome{}, err
+	}
+	o, err := s.exec(ctx, query, append([]any{id(key)}, args...)...)
+	if o.late != nil {
+		s.late.add(key, o.late)
+	}
+	return o, err
+}
+
+// read reads the value of key.
+func (s *Store) read(ctx context.Context, key string) (data []byte, err error) {
+	if err := s.late.wait(ctx, key); err != nil {
+		return nil, err
+	}
+	err = s.query(ctx, &data, s.sql.get, id(key))
+	return data, err
 }
 
 // query reads the one column of a row into dest. It may be repeated freely.

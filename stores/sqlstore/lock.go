@@ -34,22 +34,21 @@ var errLost = errors.New("sqlstore: unlock: the lock was lost: its lease was not
 
 // Lock implements [bearer.Locker]. While it waits for another process, it looks
 // whether the lock is free, every 10 to 250 ms; while it waits for another
-// goroutine of this process, it asks nothing. If ctx ends while the database is
-// asked, the lock may have been taken: then it is released in the background,
-// or ends with its lease.
+// goroutine of this process, it asks nothing. If ctx ends while the database
+// takes the lock, it is released in the background, or ends with its lease.
 func (s *Store) Lock(ctx context.Context, key string) (unlock func() error, err error) {
 	if err := s.check(key); err != nil {
 		return nil, err
 	}
-	leave, err := s.queues.join(ctx, key)
+	leave, err := s.locks.join(ctx, key)
 	if err != nil {
 		return nil, failed(ctx, "lock", err)
 	}
 	l := &lock{Store: s, key: id(key), owner: rand.Text(), leave: leave, done: make(chan struct{})}
 	detached := context.WithoutCancel(ctx) // the caller's, who may trace by it
-	if unsure, err := l.take(ctx); err != nil {
-		if unsure {
-			go l.undo(detached)
+	if o, err := l.take(ctx); err != nil {
+		if o.unsure {
+			go l.undo(detached, o.late)
 		} else {
 			leave()
 		}
@@ -59,17 +58,17 @@ func (s *Store) Lock(ctx context.Context, key string) (unlock func() error, err 
 	return sync.OnceValue(func() error { return l.release(detached) }), nil
 }
 
-// take waits until l has the lock. unsure says that it may have it although there
-// is an error.
-func (l *lock) take(ctx context.Context) (unsure bool, err error) {
+// take waits until l has the lock. If there is an error and the outcome is
+// unsure, it may have it all the same.
+func (l *lock) take(ctx context.Context) (outcome, error) {
 	for pause := new(backoff); ; {
 		// If this is executed twice, it finds its own owner, and is content.
-		rows, unsure, err := l.exec(ctx, l.sql.take, l.key, l.owner, l.Lease().Milliseconds())
-		if err != nil || rows > 0 {
-			return unsure, err
+		o, err := l.exec(ctx, l.sql.take, l.key, l.owner, l.Lease().Milliseconds())
+		if err != nil || o.rows > 0 {
+			return o, err
 		}
 		if err := l.free(ctx, pause); err != nil {
-			return false, err
+			return outcome{}, err
 		}
 	}
 }
@@ -140,18 +139,26 @@ func (l *lock) release(ctx context.Context) error {
 	return nil
 }
 
-// undo releases a lock that may have been taken. Should the statement that takes
-// it reach the database later still, the lock ends with its lease.
-func (l *lock) undo(ctx context.Context) {
+// undo releases a lock that may have been taken, or may still be: late is closed
+// when it is not any more. Should it be taken later still, because the connection
+// broke and the server has yet to read from it, the lock ends with its lease.
+func (l *lock) undo(ctx context.Context, late <-chan struct{}) {
 	defer l.leave()
+	if late != nil {
+		<-late
+	}
 	_, _ = l.within(ctx, releaseTimeout, l.sql.release)
 }
 
 // within runs one of the statements about l's own row, for as long as the limit,
 // or the lease, lasts.
 func (l *lock) within(ctx context.Context, limit time.Duration, query string) (rows int64, err error) {
-	ctx, cancel := context.WithTimeout(ctx, min(limit, l.Lease()))
+	limit = min(limit, l.Lease())
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	rows, _, err = l.exec(ctx, query, l.key, l.owner)
-	return rows, err
+	o, err := l.exec(ctx, query, l.key, l.owner)
+	if err != nil && ctx.Err() != nil {
+		err = fmt.Errorf("no answer within %v", limit) // the context is not the caller's
+	}
+	return o.rows, err
 }

@@ -5,17 +5,16 @@ import (
 	"sync"
 )
 
-// queues has the queue of each key that is locked or waited for in this
-// process, so that one per key asks the database, and the others, who need not
-// ask, get their turn at once.
+// queues has a queue for each key that is locked or waited for in this process,
+// so that one goroutine asks the database, and the next one does once it is done.
 type queues struct {
-	mu    sync.Mutex
+	mu    sync.Mutex // guards byKey, and users of each
 	byKey map[string]*queue
 }
 
 type queue struct {
 	turn  chan struct{} // holds an element while it is someone's turn; first come, first served
-	users int           // who wait or have the turn; guarded by queues.mu
+	users int           // those who wait, or have the turn
 }
 
 // join waits for its turn. Whoever has it calls leave, once or more.

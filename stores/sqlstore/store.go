@@ -28,6 +28,10 @@ const shortestLease = 100 * time.Millisecond
 // it. Its methods may be called concurrently. The fields must not be changed, nor
 // the Store copied, after the first use. There is nothing to close: the DB is
 // its owner's.
+//
+// If the context of a call ends while PostgreSQL changes something, the call
+// returns, and the statement runs on, for 5 s at most. Other calls for that key
+// wait for it, so that the change does not come about after theirs.
 type Store struct {
 	// DB is the database. Its statements go to the primary: a replica that
 	// lags behind shows spent tokens. A Store uses one connection per call,
@@ -54,7 +58,8 @@ type Store struct {
 	sql   statements
 	fault error // a field that is wrong
 
-	queues queues
+	locks queues
+	late  late
 }
 
 // Lease returns LeaseDuration, or its default. See [bearer.Locker].
@@ -110,15 +115,14 @@ func (s *Store) Get(ctx context.Context, key string) ([]byte, error) {
 	if err := s.check(key); err != nil {
 		return nil, err
 	}
-	data := []byte{} // an empty value is scanned as nil by some drivers
-	err := s.query(ctx, &data, s.sql.get, id(key))
+	data, err := s.read(ctx, key)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return nil, bearer.ErrNotFound
 	case err != nil:
 		return nil, failed(ctx, "get", err)
 	}
-	return data, nil
+	return value(data), nil
 }
 
 // Put implements [bearer.Store].
@@ -127,7 +131,7 @@ func (s *Store) Put(ctx context.Context, key string, data []byte) error {
 		return err
 	}
 	data = value(data)
-	if _, _, err := s.exec(ctx, s.sql.put, id(key), data); err != nil {
+	if _, err := s.write(ctx, key, s.sql.put, data); err != nil {
 		return failed(ctx, "put", err, data)
 	}
 	return nil
@@ -138,7 +142,7 @@ func (s *Store) Delete(ctx context.Context, key string) error {
 	if err := s.check(key); err != nil {
 		return err
 	}
-	if _, _, err := s.exec(ctx, s.sql.delete, id(key)); err != nil {
+	if _, err := s.write(ctx, key, s.sql.delete); err != nil {
 		return failed(ctx, "delete", err)
 	}
 	return nil
@@ -155,8 +159,7 @@ func (s *Store) Swap(ctx context.Context, key string, old, new []byte) error {
 	if err := s.check(key); err != nil {
 		return err
 	}
-	var n int64
-	var unsure bool
+	var o outcome
 	var err error
 	switch {
 	case old == nil && new == nil:
@@ -169,25 +172,26 @@ func (s *Store) Swap(ctx context.Context, key string, old, new []byte) error {
 		}
 		return err
 	case old == nil:
-		n, unsure, err = s.exec(ctx, s.sql.add, id(key), new)
+		o, err = s.write(ctx, key, s.sql.add, new)
 	case new == nil:
-		n, unsure, err = s.exec(ctx, s.sql.remove, id(key), old)
+		o, err = s.write(ctx, key, s.sql.remove, old)
 	default:
-		n, unsure, err = s.exec(ctx, s.sql.swap, id(key), old, new)
+		o, err = s.write(ctx, key, s.sql.swap, old, new)
 	}
 	switch {
 	case err != nil:
 		return failed(ctx, "swap", err, old, new)
-	case n > 0:
+	case o.rows > 0:
 		return nil
-	case unsure:
+	case o.unsure:
 		// The statement was executed again, and perhaps found its own change.
 		return errUnsure
 	}
 	return bearer.ErrChanged
 }
 
-// value is data as it is stored: nil would be NULL.
+// value is data as a value: a nil one would be NULL in the database, and some
+// drivers return it for an empty one.
 func value(data []byte) []byte {
 	if data == nil {
 		return []byte{}

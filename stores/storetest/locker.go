@@ -19,6 +19,7 @@ type lockable interface {
 }
 
 var lockTests = []sharedTest[lockable]{
+	{"lease", lockLease},
 	{"100 at once", hundred},
 	{"context ended", lockContextEnded},
 	{"wait ends with context", waitEndsWithContext},
@@ -66,6 +67,17 @@ func unsupported(t *testing.T, a, b bearer.Locker) {
 				t.Errorf("Lock(%q): got error %v, want errors.ErrUnsupported itself (==), and no unlock", key, err)
 			}
 		}
+	}
+}
+
+// lockLease: locks that end by themselves need a Swap.
+func lockLease(t *testing.T, a, b lockable) {
+	lease := leaseOf(a)
+	if lease < 0 || leaseOf(b) != lease {
+		t.Errorf("Lease: got %v and %v, want one duration, or 0 for locks that do not end by themselves", lease, leaseOf(b))
+	}
+	if lease != 0 && !isSwapper(t, a) {
+		t.Errorf("%T: got a lease of %v and no Swap, want a Swapper", a, lease)
 	}
 }
 

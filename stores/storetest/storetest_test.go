@@ -382,7 +382,8 @@ var broken = map[string]struct {
 			},
 		}
 	}},
-	"like unsupported": {"Locker", func() bearer.Store { return &faulty{lock: noLock(syscall.ENOTSUP)} }},
+	"like unsupported":    {"Locker", func() bearer.Store { return &faulty{lock: noLock(syscall.ENOTSUP)} }},
+	"leases without Swap": {"Locker/lease", func() bearer.Store { return leased{new(bearer.MemoryStore)} }},
 	"swaps whatever is there": {"Swapper/replace", swapping(func(s *bearer.MemoryStore, ctx context.Context, key string, _, new []byte) error {
 		if new == nil {
 			return s.Delete(ctx, key)
@@ -513,6 +514,11 @@ var broken = map[string]struct {
 		}}
 	}},
 }
+
+// leased says that its locks end by themselves, and has no Swap.
+type leased struct{ lockable }
+
+func (leased) Lease() time.Duration { return time.Second }
 
 // swapping returns what opens a Store whose Swap is replaced.
 func swapping(swap func(s *bearer.MemoryStore, ctx context.Context, key string, old, new []byte) error) func() bearer.Store {
