@@ -113,7 +113,7 @@ var redisServer = backend{
 		}
 		logging.Disable() // what fails is an error too
 		client := redis.NewClient(options)
-		return &redisstore.Store{Client: client, Prefix: name + ":", LeaseTime: lease}, client.Close, nil
+		return &redisstore.Store{Client: client, Prefix: name + ":", LeaseDuration: lease}, client.Close, nil
 	},
 	address: func(store string) (string, error) {
 		options, err := parseRedis(store)
