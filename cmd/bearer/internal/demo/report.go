@@ -67,8 +67,8 @@ func WriteReport(w io.Writer, b Batch, cols []*Column) error {
 	}
 	low = max(low, time.Microsecond) // the axis is logarithmic
 
-	per := "per " + spell(width)
-	latency := panel{Title: "Latency", Unit: "of requests started in each " + spell(width) + ", logarithmic; a gap: no request could start", Legend: []legend{
+	per := "per " + figures.Spell(width)
+	latency := panel{Title: "Latency", Unit: "of requests started in each " + figures.Spell(width) + ", logarithmic; a gap: no request could start", Legend: []legend{
 		{"p50", "p50"}, {"p99", "p99"}, {"max", "max"},
 	}}
 	fetches := panel{Title: "Token requests", Unit: per, Legend: []legend{{"tokens", "token requests"}}}
@@ -81,10 +81,10 @@ func WriteReport(w io.Writer, b Batch, cols []*Column) error {
 	page := report{
 		Requests:    figures.Count(b.Requests),
 		Concurrency: figures.Count(b.Concurrency),
-		APIDelay:    spell(apiDelay),
-		TokenDelay:  spell(tokenDelay),
-		Lifetime:    spell(b.Lifetime()),
-		Outage:      spell(b.Outage()),
+		APIDelay:    figures.Spell(apiDelay),
+		TokenDelay:  figures.Spell(tokenDelay),
+		Lifetime:    figures.Spell(b.Lifetime()),
+		Outage:      figures.Spell(b.Outage()),
 		RevokeAt:    percent(revokeAt),
 		OutageAt:    percent(outageAt),
 		RedirectAt:  percent(redirectAt),
@@ -96,14 +96,6 @@ func WriteReport(w io.Writer, b Batch, cols []*Column) error {
 		page.Names = append(page.Names, c.Name)
 	}
 	return reportPage.Execute(w, page)
-}
-
-// spell formats a short duration for people.
-func spell(d time.Duration) string {
-	if d < time.Second {
-		return fmt.Sprintf("%g ms", figures.Milliseconds(d))
-	}
-	return fmt.Sprintf("%g s", d.Seconds())
 }
 
 func percent(fraction float64) string { return fmt.Sprintf("%.0f %%", fraction*100) }

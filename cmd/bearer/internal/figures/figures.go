@@ -30,3 +30,11 @@ func Count(n int) string {
 
 // Milliseconds returns d in milliseconds.
 func Milliseconds(d time.Duration) float64 { return d.Seconds() * 1000 }
+
+// Spell formats a short duration for people.
+func Spell(d time.Duration) string {
+	if d < time.Second {
+		return fmt.Sprintf("%g ms", Milliseconds(d))
+	}
+	return fmt.Sprintf("%g s", d.Seconds())
+}

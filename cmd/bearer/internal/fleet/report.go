@@ -6,6 +6,8 @@ import (
 	"html/template"
 	"io"
 	"time"
+
+	"example.com/bearer/cmd/bearer/internal/figures"
 )
 
 //go:embed report.html
@@ -16,13 +18,13 @@ var reportPage = template.Must(template.New("report").Parse(reportHTML))
 type report struct {
 	Processes int
 	Store     string
-	For       time.Duration
-	Lifetime  time.Duration
+	For       string
+	Lifetime  string
 	Rate      int
 	Faults    bool
 	Every     []every
-	Grace     time.Duration
-	Quiet     time.Duration
+	Grace     string
+	Quiet     string
 	Problems  []string
 	Rows      []row
 	Reasons   []Reason
@@ -31,10 +33,7 @@ type report struct {
 }
 
 // every says how often a fault happens.
-type every struct {
-	What string
-	Time time.Duration
-}
+type every struct{ What, Time string }
 
 type panel struct {
 	Title, Unit string
@@ -48,7 +47,7 @@ type legend struct{ Shape, Class, Label string }
 // WriteReport writes one HTML page that needs neither the network nor scripts.
 func (r *Result) WriteReport(w io.Writer) error {
 	c := newCharts(r)
-	per := fmt.Sprintf("in each %v", c.width)
+	per := "in each " + figures.Spell(c.width)
 	var whose []legend
 	var bars []legend
 	for _, o := range outcomes {
@@ -70,12 +69,12 @@ func (r *Result) WriteReport(w io.Writer) error {
 	page := report{
 		Processes: r.fleet.Processes,
 		Store:     r.Stats.Store,
-		For:       r.fleet.For,
-		Lifetime:  lifetime,
+		For:       figures.Spell(r.fleet.For),
+		Lifetime:  figures.Spell(lifetime),
 		Rate:      requestRate,
 		Faults:    r.fleet.faulty(),
-		Grace:     r.fleet.grace(),
-		Quiet:     r.fleet.quiet(),
+		Grace:     figures.Spell(r.fleet.grace()),
+		Quiet:     figures.Spell(r.fleet.quiet()),
 		Problems:  r.problems,
 		Rows:      r.rows(),
 		Reasons:   r.Reasons[:min(len(r.Reasons), mostReasons)],
@@ -85,13 +84,16 @@ func (r *Result) WriteReport(w io.Writer) error {
 	for _, f := range r.faults {
 		page.Has[string(f.kind)] = true
 	}
-	for _, e := range []every{
+	for _, e := range []struct {
+		what  string
+		every time.Duration
+	}{
 		{"a process is killed and replaced, every second time in the middle of a refresh", r.fleet.Kill},
-		{fmt.Sprintf("the process that holds the lock is stopped for %v, and then continued", stopLength), r.fleet.Stop},
-		{fmt.Sprintf("the store is cut off for %v", cutLength), r.fleet.Cut},
+		{fmt.Sprintf("the process that holds the lock is stopped for %s, and then continued", figures.Spell(stopLength)), r.fleet.Stop},
+		{fmt.Sprintf("the store is cut off for %s", figures.Spell(cutLength)), r.fleet.Cut},
 	} {
-		if e.Time > 0 {
-			page.Every = append(page.Every, e)
+		if e.every > 0 {
+			page.Every = append(page.Every, every{e.what, figures.Spell(e.every)})
 		}
 	}
 	return reportPage.Execute(w, page)
