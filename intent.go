@@ -79,10 +79,8 @@ func (r *refresh) ready(ctx context.Context, x *session, prev *entry) error {
 	if r.sent.IsZero() {
 		r.sent = time.Now()
 	}
-	if !x.swaps() || r.cache.load().unsaved != nil || x.notes().Reusable {
-		// Without a Swapper the lock has to do. While the Store lacks the token,
-		// the refresh token in the record is worth nothing.
-		return nil
+	if !x.swaps() || x.notes().Reusable {
+		return nil // without a Swapper the lock has to do
 	}
 	for {
 		// The Store renews the lock while this process runs. Half a lease is what
@@ -95,7 +93,14 @@ func (r *refresh) ready(ctx context.Context, x *session, prev *entry) error {
 		if r.intended == prev {
 			return nil
 		}
-		if err := r.intend(ctx, x, prev); err != nil {
+		err := r.intend(ctx, x, prev)
+		s := r.cache.load()
+		if s.entry != prev {
+			return errReplaced // by Set or Delete
+		}
+		// While the Store lacks the token, there is nothing in it to protect,
+		// unless it has taken the token although it said that it has not.
+		if err != nil && (err == errChanged || s.unsaved == nil) {
 			return r.unready(x, err)
 		}
 		r.intended = prev
