@@ -95,6 +95,10 @@ func (r *Run) makeFaults(ctx context.Context) {
 				select {
 				case <-tick.C:
 					f.once(ctx, n)
+					select {
+					case <-tick.C: // what was due meanwhile is left out
+					default:
+					}
 				case <-ctx.Done():
 					return
 				}
