@@ -132,17 +132,22 @@ func (c *Cache) entry(ctx context.Context) (*entry, error) {
 	if e := c.serve(ctx, now); e != nil {
 		return e, nil
 	}
-	for {
+	for late := 0; ; late++ {
 		origin := c.load().entry
 		e, landed, err := c.begin(ctx, nil, "")
 		if landed == nil {
 			return e, err
 		}
-		if e, err = wait(ctx, landed); !overtaken(origin, err) {
+		if e, err = wait(ctx, landed); !overtaken(origin, err) && (late == mostLate || !errors.Is(err, errExpired)) {
 			return e, err
 		}
 	}
 }
+
+// mostLate bounds how often a caller waits anew because the token that it waited
+// for expired on the way: the machine or the process was suspended, or tokens
+// live for very short.
+const mostLate = 2
 
 // serve returns the entry of a valid token, if there is one, and begins what is
 // due in the background.

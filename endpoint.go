@@ -225,7 +225,13 @@ func (e *endpoint) obtain(ctx context.Context, prev *Token) (t *Token, err error
 	if err != nil {
 		return nil, withoutBody(err)
 	}
-	if err := check(t, time.Now()); err != nil {
+	if err := check(t); err != nil {
+		return nil, err
+	}
+	if prev != nil && t.RefreshToken != prev.RefreshToken {
+		return t, nil // it is prev's successor, however long it was under way
+	}
+	if err := checkExpiry(t, time.Now()); err != nil {
 		return nil, err
 	}
 	return t, nil

@@ -663,6 +663,136 @@ func TestG22StoreIsCutOff(t *testing.T) {
 	})
 }
 
+// G22: a process that was suspended with the answer, until the new access token
+// had expired, stores what it has, since the refresh token is good, and asks for
+// another one at once.
+func TestG22AnswerThatCameTooLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet()
+		f.login(t)
+		a := f.member("A")
+		stopped := 0
+		a.at = func(step string) {
+			if step == "after send" {
+				if stopped++; stopped == 1 {
+					a.suspend(20 * time.Second)
+				}
+			}
+		}
+		time.Sleep(10 * time.Second)
+		got, err := a.cache.Token(t.Context())
+		if err != nil || got.AccessToken != "a2" {
+			t.Errorf("got %v and %v, want a2", got, err)
+		}
+		if n, revoked := f.requests(); n != 2 || revoked {
+			t.Errorf("got %d requests, revoked %v, want 2", n, revoked)
+		}
+	})
+}
+
+// A server whose tokens have always expired when they arrive, since the clocks
+// differ, is asked twice, not without end, and no refresh token is lost.
+func TestG22TokensThatHaveAlwaysExpired(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet()
+		f.login(t)
+		f.life = -time.Minute
+		c := f.join("A")
+		time.Sleep(10 * time.Second)
+		_, err := c.Token(t.Context())
+		if err == nil || !strings.Contains(err.Error(), "compare the clocks") {
+			t.Errorf("got %v, want an error that says why", err)
+		}
+		if n, revoked := f.requests(); n != 2 || revoked {
+			t.Errorf("got %d requests, revoked %v, want 2", n, revoked)
+		}
+		f.life = time.Minute
+		time.Sleep(time.Minute)
+		if _, err := c.Token(t.Context()); err != nil {
+			t.Errorf("when the clocks agree: got %v, want a token", err)
+		}
+	})
+}
+
+// G22: a refresh that leaves the refresh token alone while the access token is
+// valid, and ends after that has expired, goes on for those who wait.
+func TestG22TokenExpiresMeanwhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet()
+		f.life = 10 * time.Second
+		f.login(t)
+		a, b := f.member("A"), f.member("B")
+		a.at = func(step string) {
+			if step == "before send" {
+				a.kill() // the server never gets it
+			}
+		}
+		_, _ = b.cache.Token(t.Context())
+		_, _ = renew(t, a)
+		b.at = func(step string) {
+			if step == "before unlock" && time.Now().Before(time.Date(2000, 1, 1, 0, 0, 10, 0, time.UTC)) {
+				time.Sleep(5 * time.Second)
+			}
+		}
+		time.Sleep(7 * time.Second)
+		_, _ = b.cache.Token(t.Context()) // begins the refresh in the background
+		time.Sleep(4 * time.Second)
+		if _, err := b.cache.Token(t.Context()); err != nil {
+			t.Errorf("got %v, want a new token", err)
+		}
+	})
+}
+
+// G20: a process that starts while the Store is cut off says so: no one is sent to log
+// in because a server is down.
+func TestG22LoginMayBeInTheStore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet()
+		f.login(t)
+		f.cut = true
+		c := f.join("A")
+		_, err := c.Token(t.Context())
+		if err == nil || errors.Is(err, bearer.ErrLoginRequired) || !strings.Contains(err.Error(), "the Store is out of order") {
+			t.Errorf("got %v, want an error of the Store", err)
+		}
+		if te, ok := errors.AsType[*bearer.TokenError](err); !ok || te.RetryAfter > 2*time.Second || !te.Temporary() {
+			t.Errorf("got %#v, want one that is worth another attempt soon", err)
+		}
+		time.Sleep(time.Minute)
+		f.set(func() { f.cut = false })
+		time.Sleep(2 * time.Second)
+		if _, err := c.Token(t.Context()); err != nil {
+			t.Errorf("when the Store is back: got %v, want the token", err)
+		}
+	})
+}
+
+// A token that expires while its caller is suspended is not handed out, and not
+// an error either.
+func TestTokenThatExpiresOnTheWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source := &mint{lifetime: time.Millisecond}
+		c := &bearer.Cache{Source: bearer.SourceFunc(func(ctx context.Context) (*bearer.Token, error) {
+			tok, err := source.Token(ctx)
+			if source.calls.Load() > 1 {
+				tok.Expiry = tok.Expiry.Add(time.Hour)
+			}
+			return tok, err
+		}), Store: &slowStore{}, Key: "k"}
+		if got, err := c.Token(t.Context()); err != nil || got.AccessToken != "token-2" {
+			t.Errorf("got %v and %v, want token-2", got, err)
+		}
+	})
+}
+
+// slowStore takes 10 ms to store.
+type slowStore struct{ bearer.MemoryStore }
+
+func (s *slowStore) Swap(ctx context.Context, key string, old, new []byte) error {
+	time.Sleep(10 * time.Millisecond)
+	return s.MemoryStore.Swap(ctx, key, old, new)
+}
+
 // G20: while the Store is cut off, each process asks for client credentials
 // alone, and not all in the same instant.
 func TestG20ClientCredentialsWithoutTheStore(t *testing.T) {

@@ -107,7 +107,7 @@ func (p *process) send(ctx context.Context, prev *bearer.Token) (*bearer.Token, 
 			v.bad = true
 		}
 		if processed {
-			used.lost = got == nil || got.expired() // which a Cache refuses
+			used.lost = got == nil
 		}
 	}
 	p.note("%s gets %v, %v", p.name, got, err)

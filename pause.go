@@ -19,6 +19,10 @@ const (
 	// five minutes are short beside that.
 	longestRefusal = 5 * time.Minute
 
+	// longestStorePause caps the pauses for a Store: a look at it costs little
+	// beside a token request.
+	longestStorePause = 2 * time.Second
+
 	// longestRetryAfter caps what a server may ask for.
 	longestRetryAfter = 10 * time.Minute
 )
@@ -47,6 +51,8 @@ func callerPause(f *failure) time.Duration {
 		return 0
 	case breakerOpen:
 		return shortestPause // unless the breaker says more; see failure.asked
+	case storeOut:
+		return jittered(doubling(shortestPause, f.n-1, longestStorePause))
 	case refusal:
 		return jittered(doubling(time.Second, f.n-1, longestRefusal))
 	}

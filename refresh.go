@@ -31,6 +31,9 @@ type refresh struct {
 	asked atomic.Bool // the Source was asked; lost reads it beside the refresh
 	slot  slot        // in Cache.Limit
 
+	late   bool // a token had expired when it came
+	spared bool // the refresh token was left alone for the sake of the access token
+
 	intended *entry    // whose refresh token is announced in the record
 	intent   string    // ID of that
 	sent     time.Time // when a refresh token was first about to be sent
@@ -68,8 +71,9 @@ func (r *refresh) run(ctx context.Context) (*entry, error) {
 		if ctx.Err() != nil {
 			return nil, contextErr(ctx)
 		}
+		r.spared = false
 		e, err := r.once(ctx)
-		if err != errReplaced {
+		if err != errReplaced && !(r.spared && r.due() == ask) { // the access token may have expired meanwhile
 			return e, err
 		}
 	}
@@ -151,9 +155,9 @@ func (r *refresh) once(ctx context.Context) (*entry, error) {
 			storeErr = because("the Store is out of order", storeErr)
 		}
 		if r.needsStore(x, prev) {
-			return r.fail(ctx, prev, &failure{err: storeErr, kind: brokeOff})
+			return r.fail(ctx, prev, &failure{err: storeErr, kind: storeOut})
 		}
-		if x.shared {
+		if x.shared && c.Source != nil {
 			sleep(ctx, aloneJitter()) // each process asks for itself now
 		}
 	}
@@ -164,7 +168,11 @@ func (r *refresh) once(ctx context.Context) (*entry, error) {
 	r.asked.Store(true)
 	t, prev, f := r.ask(askCtx, x, prev)
 	if f != nil {
-		if storeErr != nil && f.err != errReplaced {
+		switch {
+		case storeErr == nil || f.err == errReplaced:
+		case needsLogin(f.err): // unless the Store has one
+			f.err, f.kind, f.final = fmt.Errorf("%w; it may have the login that is required", storeErr), storeOut, false
+		default:
 			f.err = fmt.Errorf("%w; and %w", f.err, storeErr) // where a better token may be
 		}
 		e, err := r.fail(ctx, prev, f)
@@ -181,7 +189,18 @@ func (r *refresh) once(ctx context.Context) (*entry, error) {
 	t = c.dated(t)
 	ctx = context.WithoutCancel(ctx) // what is here is not lost, even if it comes too late
 	saveErr := r.save(ctx, x, prev, t, r.notes(prev, t))
-	return r.commit(ctx, prev, t, saveErr)
+	e, err := r.commit(ctx, prev, t, saveErr)
+	expired := checkExpiry(t, time.Now())
+	switch {
+	case err != nil || expired == nil:
+		return e, err
+	case r.late: // as if the clocks differ
+		return r.fail(ctx, e, &failure{err: expired, kind: kindOf(expired)})
+	}
+	// The process was suspended while the answer was under way, say. What came
+	// with it is a refresh token that is good.
+	r.late = true
+	return nil, errReplaced
 }
 
 // deleted reports whether Delete was called since the refresh was begun.
@@ -281,6 +300,7 @@ func (r *refresh) ask(ctx context.Context, x *session, prev *entry) (*Token, *en
 	for prev != dead && endpoint.refreshes(tokenOf(prev)) {
 		if before.spares(prev, instant.Now()) && !r.worthless(prev) {
 			again := *before
+			r.spared = true
 			return nil, prev, &again
 		}
 		var unready error
@@ -300,7 +320,7 @@ func (r *refresh) ask(ctx context.Context, x *session, prev *entry) (*Token, *en
 			if spent {
 				c.updateToken(prev, func(s *state) *state { return s.interrupted(r.reusableUntil(r.sent), instant.Now()) })
 			}
-			return nil, prev, &failure{err: err, kind: brokeOff}
+			return nil, prev, &failure{err: err, kind: storeOut}
 		}
 		f := &failure{err: err, kind: kindOf(err), spent: spent || maybeSpent(err), grace: r.reusableUntil(r.sent)}
 		if !refusesGrant(err) {

@@ -68,20 +68,26 @@ func FromOAuth2(ts oauth2.TokenSource) Source {
 // check says what is wrong with a token that a Source returned, so that it is
 // said once, here, and not by every request that would carry it. It never
 // shows the token.
-func check(t *Token, now time.Time) error {
+func check(t *Token) error {
 	switch {
 	case t == nil:
 		return mistake.New("the Source returned neither a token nor an error")
 	case t.AccessToken == "":
 		return mistake.New("the Source returned a token whose AccessToken is empty")
-	case !t.Expiry.IsZero() && !now.Before(t.Expiry):
-		return mistake.Errorf("the Source returned a token that expired %v ago: it must return a new one each time; if it does, compare the clocks of this machine and the server",
-			now.Sub(t.Expiry).Round(time.Millisecond))
 	}
 	if err := checkHeader(t); err != nil {
 		return mistake.New(err.Error())
 	}
 	return nil
+}
+
+// checkExpiry says that a token that a Source returned has expired at now.
+func checkExpiry(t *Token, now time.Time) error {
+	if t.Expiry.IsZero() || now.Before(t.Expiry) {
+		return nil
+	}
+	return mistake.Errorf("the Source returned a token that expired %v ago: it must return a new one each time; if it does, compare the clocks of this machine and the server",
+		now.Sub(t.Expiry).Round(time.Millisecond))
 }
 
 // checkHeader says why a token cannot be sent as a bearer token.

@@ -30,6 +30,10 @@ const (
 	// brokeOff: the Source or the Store panicked, or the work was cancelled.
 	brokeOff
 
+	// storeOut: the Store was needed, and is out of order. The endpoint was not
+	// asked.
+	storeOut
+
 	// breakerOpen: a Breaker let nothing through.
 	breakerOpen
 )

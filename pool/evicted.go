@@ -10,11 +10,16 @@ import (
 
 // evict puts a Cache that leaves entries onto the shelf. It runs under the lock
 // of the entry's place, and uses nothing of entries.
+//
+// One that refreshes need not be kept, except for Close, which waits for it: its
+// refresh holds it, and if what that brings cannot be saved, so does the event,
+// which has it kept.
 func (p *Pool) evict(key string, c *bearer.Cache) {
-	switch {
-	case mustKeep(c), takesLogins(c), p.shelf.keeps(key):
+	closed := p.closed.Load()
+	switch s := c.Status(); {
+	case s.OnlyCopy, takesLogins(c), p.shelf.keeps(key), closed && s.Refreshing:
 		p.keep(key, c)
-	case !p.closed.Load(): // else nothing asks for it again
+	case !closed: // else nothing asks for it again
 		p.shelf.lay(key, c)
 	}
 }
@@ -23,13 +28,6 @@ func (p *Pool) evict(key string, c *bearer.Cache) {
 func (p *Pool) keep(key string, c *bearer.Cache) {
 	p.shelf.keep(key, c)
 	p.keeper.wake(p)
-}
-
-// mustKeep reports whether c cannot be let go: a token or a login would be lost
-// with it, or what a refresh that is under way brings.
-func mustKeep(c *bearer.Cache) bool {
-	s := c.Status()
-	return s.OnlyCopy || s.Refreshing
 }
 
 // takesLogins reports whether c could get a login that is nowhere else, from one

@@ -32,6 +32,14 @@ func (s *flakyStore) Put(ctx context.Context, key string, data []byte) error {
 	return s.MemoryStore.Put(ctx, key, data)
 }
 
+func (s *flakyStore) Swap(ctx context.Context, key string, old, new []byte) error {
+	time.Sleep(time.Duration(s.takes.Load()))
+	if s.broken.Load() {
+		return errDisk
+	}
+	return s.MemoryStore.Swap(ctx, key, old, new)
+}
+
 // crowd evicts what is in p by other keys, each of which is used more often.
 func crowd(t *testing.T, p *pool.Pool) {
 	t.Helper()
@@ -90,6 +98,36 @@ func TestEvictedCacheInUse(t *testing.T) {
 		if n, _ := made.Load("k"); n.(*atomic.Int32).Load() != 2 {
 			t.Errorf("New was called %d times, want a second time when the first Cache was gone", n.(*atomic.Int32).Load())
 		}
+	})
+}
+
+// A Cache that is evicted while it refreshes is not kept for that, and its key
+// has no second one meanwhile.
+func TestEvictedDuringARefresh(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var made atomic.Int32
+		p := &pool.Pool{MaxEntries: 5, New: func(_ context.Context, key string) (*bearer.Cache, error) {
+			made.Add(1)
+			return &bearer.Cache{Source: bearer.SourceFunc(func(context.Context) (*bearer.Token, error) {
+				time.Sleep(time.Second)
+				return &bearer.Token{AccessToken: "t", Expiry: time.Now().Add(time.Hour)}, nil
+			})}, nil
+		}}
+		const keys = 200
+		ask := func() {
+			for i := range keys {
+				c := get(t, p, fmt.Sprint(i))
+				go func() { _, _ = c.Token(context.Background()) }()
+				synctest.Wait()
+			}
+		}
+		ask()
+		runtime.GC()
+		ask()
+		if n := p.Len(); n > 5 || made.Load() != keys {
+			t.Errorf("got Len %d and %d Caches, want at most 5 and one for each of %d keys", n, made.Load(), keys)
+		}
+		time.Sleep(time.Minute)
 	})
 }
 
@@ -276,7 +314,8 @@ func TestCloseWaitsForRefreshes(t *testing.T) {
 	}
 }
 
-// Close saves what is not saved, and names what could not be.
+// Close saves what is not saved, and names what could not be. Another one tries
+// again.
 func TestClose(t *testing.T) {
 	for _, works := range []bool{true, false} {
 		synctest.Test(t, func(t *testing.T) {
@@ -300,8 +339,12 @@ func TestClose(t *testing.T) {
 			if (err == nil) != works || !works && !errors.Is(err, errDisk) {
 				t.Errorf("the Store works: %v: got %v", works, err)
 			}
-			if again := p.Close(t.Context()); again != nil {
-				t.Errorf("a second Close: got %v", again)
+			s.broken.Store(false)
+			if err := p.Close(t.Context()); err != nil {
+				t.Errorf("a second Close: got %v", err)
+			}
+			if _, err := s.Get(t.Context(), "user-19"); err != nil {
+				t.Errorf("after a second Close, when the Store works: got %v of it", err)
 			}
 		})
 	}

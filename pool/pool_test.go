@@ -3,7 +3,6 @@ package pool_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"runtime"
 	"strings"
@@ -146,47 +145,6 @@ func TestBadInput(t *testing.T) {
 	}
 }
 
-// G24: through one Transport each request gets the token of its own key, with
-// evictions all the time, and rejected tokens.
-func TestG24(t *testing.T) {
-	const keys, workers, each = 300, 64, 400
-	p := &pool.Pool{MaxEntries: 20, New: func(_ context.Context, key string) (*bearer.Cache, error) {
-		n := 0
-		return &bearer.Cache{Source: bearer.SourceFunc(func(context.Context) (*bearer.Token, error) {
-			n++ // one refresh is in flight at a time
-			return &bearer.Token{AccessToken: fmt.Sprintf("%s-%d", key, n)}, nil
-		})}, nil
-	}}
-	type user struct{}
-	base := roundTrip(func(req *http.Request) (*http.Response, error) {
-		got := strings.TrimPrefix(req.Header.Get("Authorization"), "Bearer ")
-		want := req.Context().Value(user{}).(string)
-		resp := &http.Response{StatusCode: http.StatusOK, Body: http.NoBody, Request: req}
-		if owner, n, _ := strings.Cut(got, "-"); owner != want {
-			t.Errorf("a request of %s was sent with the token %q", want, got)
-		} else if n == "1" {
-			resp.StatusCode = http.StatusUnauthorized
-		}
-		return resp, nil
-	})
-	client := &http.Client{Transport: &bearer.Transport{CacheFor: p.CacheFor, Base: base}}
-	var done sync.WaitGroup
-	for w := range workers {
-		done.Go(func() {
-			for i := range each {
-				key := fmt.Sprint("u", (w*each+i*i)%keys)
-				ctx := context.WithValue(pool.WithKey(t.Context(), key), user{}, key)
-				req, _ := http.NewRequestWithContext(ctx, http.MethodGet, "https://api.test/", nil)
-				resp, err := client.Do(req)
-				if err != nil || resp.StatusCode != http.StatusOK {
-					t.Errorf("%s: got %v, %v; want 200", key, resp, err)
-				}
-			}
-		})
-	}
-	done.Wait()
-}
-
 // The key comes from Pool.Key, if that is set.
 func TestKey(t *testing.T) {
 	errNone := errors.New("no session")
@@ -245,38 +203,4 @@ func TestDelete(t *testing.T) {
 	if err != nil || again != c {
 		t.Errorf("got another Cache, or %v, while the first one is in use", err)
 	}
-}
-
-// MaxRefreshes bounds the token requests of all keys together.
-func TestMaxRefreshes(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var flying, peak atomic.Int32
-		p := &pool.Pool{MaxRefreshes: 7, New: func(context.Context, string) (*bearer.Cache, error) {
-			return &bearer.Cache{Source: bearer.SourceFunc(func(context.Context) (*bearer.Token, error) {
-				n := flying.Add(1)
-				defer flying.Add(-1)
-				for old := peak.Load(); n > old && !peak.CompareAndSwap(old, n); old = peak.Load() {
-				}
-				time.Sleep(10 * time.Millisecond)
-				return &bearer.Token{AccessToken: "t", Expiry: time.Now().Add(time.Hour)}, nil
-			})}, nil
-		}}
-		var done sync.WaitGroup
-		for i := range 700 {
-			done.Go(func() {
-				c, err := p.Get(t.Context(), fmt.Sprint(i))
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				if _, err := c.Token(t.Context()); err != nil {
-					t.Error(err)
-				}
-			})
-		}
-		done.Wait()
-		if got := peak.Load(); got != 7 {
-			t.Errorf("got %d token requests in flight, want 7", got)
-		}
-	})
 }

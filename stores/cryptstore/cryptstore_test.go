@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"example.com/bearer"
 	"example.com/bearer/stores/cryptstore"
@@ -58,6 +59,68 @@ func TestLockWithoutLocker(t *testing.T) {
 	s := over(over(bare{new(bearer.MemoryStore)}, "a"), "b")
 	if unlock, err := s.Lock(t.Context(), "k"); err != errors.ErrUnsupported || unlock != nil {
 		t.Errorf("got %v, want errors.ErrUnsupported itself", err)
+	}
+}
+
+// meanwhile is a Store in which something happens before a Swap.
+type meanwhile struct {
+	*bearer.MemoryStore
+	do func()
+}
+
+func (s meanwhile) Swap(ctx context.Context, key string, old, new []byte) error {
+	s.do()
+	return s.MemoryStore.Swap(ctx, key, old, new)
+}
+
+// A value that was encrypted anew meanwhile is the same value, also with another
+// key, unless the context has ended; another value is not.
+func TestSwapComparesPlaintext(t *testing.T) {
+	inner := new(bearer.MemoryStore)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	value, times, last := "v", 0, 3
+	s := over(meanwhile{inner, func() {
+		if times++; times <= last {
+			if err := over(inner, "old").Put(t.Context(), "k", []byte(value)); err != nil {
+				t.Error(err)
+			}
+		}
+	}}, "new", "old")
+
+	if err := over(inner, "old").Put(t.Context(), "k", []byte("v")); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Swap(ctx, "k", []byte("v"), []byte("w")); err != nil || times != 4 {
+		t.Errorf("encrypted anew: got %v after %d attempts, want no error after 4", err, times)
+	}
+	if got, err := over(inner, "new").Get(t.Context(), "k"); err != nil || string(got) != "w" {
+		t.Errorf("got %q, %v; want the new value, with the new key", got, err)
+	}
+
+	value, times = "x", 0
+	if err := s.Swap(ctx, "k", []byte("w"), []byte("y")); !errors.Is(err, bearer.ErrChanged) {
+		t.Errorf("another value: got %v, want ErrChanged", err)
+	}
+
+	times, last = 0, 1000
+	cancel()
+	if err := s.Swap(ctx, "k", []byte("x"), []byte("y")); !errors.Is(err, context.Canceled) || errors.Is(err, bearer.ErrChanged) {
+		t.Errorf("canceled: got %v, want %v and not ErrChanged, which it does not know", err, context.Canceled)
+	}
+}
+
+// leased is a Store whose locks have a lease.
+type leased struct{ *bearer.MemoryStore }
+
+func (leased) Lease() time.Duration { return time.Minute }
+
+func TestLease(t *testing.T) {
+	if got := over(over(leased{new(bearer.MemoryStore)}, "a"), "b").Lease(); got != time.Minute {
+		t.Errorf("got %v, want the lease of the inner Store", got)
+	}
+	if got := over(new(bearer.MemoryStore), "a").Lease(); got != 0 {
+		t.Errorf("got %v, want 0: these locks do not end by themselves", got)
 	}
 }
 
@@ -147,8 +210,10 @@ func TestBadInput(t *testing.T) {
 		"empty Secret":                {Store: new(bearer.MemoryStore), Key: key(cryptstore.EncryptionKey{ID: "a"})},
 		"no such key":                 {Store: new(bearer.MemoryStore), Key: keyring{}.key},
 	} {
-		if err := s.Put(t.Context(), "k", []byte("v")); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("got error %v; want one with %q", err, want)
+		for _, err := range []error{s.Put(t.Context(), "k", []byte("v")), s.Swap(t.Context(), "k", nil, []byte("v"))} {
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("got error %v; want one with %q", err, want)
+			}
 		}
 	}
 }

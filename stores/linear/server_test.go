@@ -86,7 +86,7 @@ func redisSystem(t *testing.T, options redis.Options, encrypt bool) *system {
 				t.Error(err)
 			}
 		})
-		var s store = &redisstore.Store{Client: client, Prefix: prefix, LeaseTime: lease}
+		var s store = &redisstore.Store{Client: client, Prefix: prefix, LeaseDuration: lease}
 		if encrypt {
 			s = encrypted(s)
 		}

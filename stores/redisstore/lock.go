@@ -212,9 +212,6 @@ func (h *hold) unlock() error {
 	h.stop()
 	<-h.kept // at once: a renewal under way is left to itself
 	defer h.endTurn()
-	if h.lost {
-		return &storeError{"redisstore: unlock: " + errLost.Error(), errLost}
-	}
 	held, doubtful, err := h.release()
 	switch {
 	case err != nil:

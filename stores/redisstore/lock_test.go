@@ -96,6 +96,9 @@ func TestHeldForLong(t *testing.T) {
 		}
 		time.Sleep(time.Second)
 		synctest.Wait()
+		if channels := m.PubSubChannels(""); len(channels) != 0 {
+			t.Errorf("nobody waits: got subscriptions to %q, want none", channels)
+		}
 		before = m.CommandCount()
 		time.Sleep(time.Hour)
 		if n := m.CommandCount() - before; n != 0 {
@@ -370,5 +373,68 @@ func TestContextEndsWhileTaking(t *testing.T) {
 		if keys := m.Keys(); len(keys) != 0 {
 			t.Errorf("got keys %q, want none", keys)
 		}
+	})
+}
+
+// A waiter that is told that it is next before it listens gets the lock all the
+// same, at once.
+func TestToldTooEarly(t *testing.T) {
+	bubble(t, func(t *testing.T, _ *miniredis.Miniredis, open func() *redisstore.Store) {
+		a, b := open(), open()
+		mustUnlock(t, mustLock(t, b, "k")) // the server has the scripts
+		unlock := mustLock(t, a, "k")
+		calls := 0
+		b.Client.AddHook(hook(func(_ context.Context, next func() error) error {
+			err := next()
+			if calls++; calls == 1 {
+				mustUnlock(t, unlock)
+			}
+			return err
+		}))
+		began := time.Now()
+		mustUnlock(t, mustLock(t, b, "k"))
+		if took := time.Since(began); took > 0 {
+			t.Errorf("got the lock after %v, want at once", took)
+		}
+		time.Sleep(time.Minute)
+	})
+}
+
+// A holder that has lost its lock to another one does not renew that one's.
+func TestRenewsOnlyItsOwn(t *testing.T) {
+	bubble(t, func(t *testing.T, m *miniredis.Miniredis, open func() *redisstore.Store) {
+		a, b, c := open(), open(), open()
+		unlock := mustLock(t, a, "k")
+		m.FlushAll()
+		began := time.Now()
+		mustLock(t, b, "k")
+		b.Client.Close() // it cannot renew
+		mustUnlock(t, mustLock(t, c, "k"))
+		if took := time.Since(began); took < 14*time.Second || took > 16*time.Second {
+			t.Errorf("the third got the lock after %v, want after the second's lease of 15s", took)
+		}
+		if err := unlock(); err == nil {
+			t.Error("unlock of the first: got no error, want one")
+		}
+		time.Sleep(time.Minute)
+	})
+}
+
+// What was not sent when the context ends is not sent afterwards.
+func TestNothingSentAfterContext(t *testing.T) {
+	bubble(t, func(t *testing.T, _ *miniredis.Miniredis, open func() *redisstore.Store) {
+		s, other := open(), open()
+		set(t, s, "old")
+		ctx, cancel := context.WithCancel(t.Context())
+		s.Client.AddHook(hook(func(_ context.Context, next func() error) error {
+			err := next()
+			cancel() // after the read
+			return err
+		}))
+		if err := s.Put(ctx, "k", []byte("new")); !errors.Is(err, context.Canceled) {
+			t.Errorf("Put: got error %v, want %v", err, context.Canceled)
+		}
+		synctest.Wait()
+		wantOne(t, other, "old")
 	})
 }

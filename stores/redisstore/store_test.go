@@ -19,11 +19,9 @@ func TestContract(t *testing.T) {
 
 func contract(t *testing.T, open func(t *testing.T) *server) {
 	t.Run("one", func(t *testing.T) {
-		t.Parallel()
 		storetest.Run(t, func(t *testing.T) bearer.Store { return open(t).store(t) })
 	})
 	t.Run("two", func(t *testing.T) {
-		t.Parallel()
 		storetest.RunShared(t, func(t *testing.T) (a, b bearer.Store) {
 			s := open(t)
 			return s.store(t), s.store(t)

@@ -32,52 +32,56 @@
 // # What is secret
 //
 // Values hold tokens in the clear, unless a cryptstore.EncryptedStore encrypts
-// them. Whoever reads the tables, a backup or a replica reads them. So does
-// who reads the server's log, if it logs parameters of statements: set
-// log_parameter_max_length and log_parameter_max_length_on_error to 0 if
-// statements are logged. Errors of a Store hold no value.
+// them: in the tables, in backups and on replicas, and in the log of a server
+// that logs statements with their parameters. Set log_parameter_max_length and
+// log_parameter_max_length_on_error to 0 on such a server, and do not use pgx's
+// simple_protocol there, which writes the values into the statements. Errors of
+// a Store hold no value.
 //
 // # Locks
 //
-// A lock is a row with an owner and an end, by the clock of the database: clocks
-// of the processes do not matter. A clock of the database that is set forward
-// ends leases early; one that is set back by more than a lease ends them, too,
-// rather than keep the locks of the dead. No connection is held while the token
-// endpoint is waited for, and an idle Store makes no traffic and has no
-// goroutine. A waiter asks four times a second or more, once per process and key.
+// A lock is a row with an owner and an end, by the clock of the database; clocks
+// of the processes do not matter. If the database's clock is set forward, leases
+// end early; if it is set back by more than a lease, they end, too, rather than
+// keep the locks of the dead. No connection is held while the token endpoint is
+// waited for. One waiter per process and key asks the database, every 10 to
+// 250 ms. An idle Store makes no traffic and has no goroutine.
 //
-// A holder that is suspended for longer than its lease may find that another one
-// has the lock. Its unlock returns an error then, and its Swap [bearer.ErrChanged]
-// if the other one has changed the value.
+// A holder that was suspended for longer than its lease may find that another one
+// has the lock. Its unlock returns an error then, and its Swap
+// [bearer.ErrChanged] if the other one has changed the value.
 //
 // # PostgreSQL
 //
 // Each operation is one statement that commits by itself, at any isolation
-// level. It needs nothing of the session. Behind a PgBouncer in transaction mode,
+// level, and needs nothing of the session. Behind a PgBouncer in transaction mode,
 // pgx must not prepare statements by name: add default_query_exec_mode=exec to
 // the connection string, unless PgBouncer is 1.21 or later and has
 // max_prepared_statements.
 //
-// The DB must be the primary. When Put or Swap has returned nil, the value is on
+// The DB must be the primary. Once Put or Swap has returned nil, the value is on
 // the primary's disk, unless synchronous_commit is off for the role or the
-// database. A failover to an asynchronous replica loses what the replica had not
-// received: a refresh token that was stored last, and with it the login if the
-// server rotates; a lock that was taken last, so that two processes may hold it
-// until its first holder renews it. Where a login must survive that, use
+// database.
+//
+// A failover to an asynchronous replica loses what the replica had not received
+// yet. That can be the refresh token that was stored last, and with it the login,
+// if the server rotates refresh tokens; or a lock that was taken last, which
+// another process may then get, too. Its first holder learns of that from unlock,
+// and Swap protects the value. Where a login must survive a failover, use
 // a synchronous replica (synchronous_standby_names).
 //
 // # SQLite
 //
-// Processes of one machine share the file, on a local disk. The connection
-// string that the tests use, for modernc.org/sqlite, is
+// Processes of one machine share the file, on a local disk. With modernc.org/sqlite,
+// use this connection string:
 //
 //	file:/var/lib/app/tokens.db?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=secure_delete(ON)
 //
-// With busy_timeout first, the others wait for processes that open the file at
-// the same time; with synchronous(FULL), what Put has stored survives a power
-// failure; with secure_delete(ON), replaced tokens do not stay in free pages. A
-// database that is busy for longer is waited for until the context ends. SQLite
-// makes the file with mode 0644 less the umask: keep it in a folder with mode
-// 0700. DB.SetMaxOpenConns(1) is faster where many goroutines write: they queue
-// for the connection, rather than poll for the lock of the file.
+// With busy_timeout first, processes that open the file at the same time wait for
+// each other; with synchronous(FULL), what Put has stored survives a power
+// failure; with secure_delete(ON), replaced tokens do not stay in free pages.
+// A file that is busy for longer is waited for until the context ends.
+//
+// SQLite makes the file with mode 0644 less the umask: keep it in a folder with
+// mode 0700.
 package sqlstore

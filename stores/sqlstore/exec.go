@@ -14,7 +14,8 @@ import (
 
 // The pauses between two looks at what others change: a lock that is held, or a
 // database that has refused to run a statement beside another one. They grow
-// from the first to the last, by half each time.
+// from the first to the last, by half each time, and each is shortened by up to
+// half, so that waiters of several processes do not keep step.
 const (
 	firstPause = 10 * time.Millisecond
 	lastPause  = 250 * time.Millisecond
@@ -26,7 +27,7 @@ type backoff struct{ last time.Duration }
 // wait pauses for at most the given time, or until ctx ends.
 func (b *backoff) wait(ctx context.Context, most time.Duration) error {
 	b.last = min(max(firstPause, b.last*3/2), lastPause)
-	timer := time.NewTimer(min(b.last/2+rand.N(b.last), most))
+	timer := time.NewTimer(min(b.last/2+rand.N(b.last/2), most))
 	defer timer.Stop()
 	select {
 	case <-timer.C:
@@ -173,7 +174,8 @@ func undone(err error) bool {
 		return state.SQLState() == "40001" // serialization_failure
 	}
 	// The text of SQLITE_BUSY, in all its forms, and of SQLITE_LOCKED, by
-	// sqlite3_errstr: the one thing that all drivers have in common.
+	// sqlite3_errstr: the one thing that all drivers have in common. SQLite
+	// rolls back a statement that was to commit by itself (sqlite3VdbeHalt).
 	text := err.Error()
 	return strings.Contains(text, "database is locked") || strings.Contains(text, "database table is locked")
 }
@@ -203,8 +205,8 @@ func failed(ctx context.Context, op string, err error, secrets ...[]byte) error 
 const secretPrefix = 8
 
 // quotes reports whether text has the beginning of secret, in one of the forms
-// in which programs print bytes. pgx prints an argument that does not fit the
-// type of its column.
+// in which programs print bytes. PostgreSQL prints a parameter that does not fit
+// the type of its column, as text or in hex.
 func quotes(text string, secret []byte) bool {
 	if len(secret) < secretPrefix {
 		return false

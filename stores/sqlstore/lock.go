@@ -73,11 +73,10 @@ func (l *lock) take(ctx context.Context) (outcome, error) {
 	}
 }
 
-// free waits until the lock seems to be free. It only reads, which costs the
-// database neither a lock of the row nor a write; and it holds no connection
-// while it pauses, as LISTEN would, which in turn a proxy in transaction mode does
-// not pass on, and SQLite does not have. There is one such waiter per process and
-// key.
+// free waits until the lock seems to be free. There is one such waiter per process
+// and key. It only reads, so it neither locks nor writes a row. LISTEN would spare
+// the looks, but hold a connection for each waiter; a proxy in transaction mode
+// does not pass it on; and SQLite has nothing like it.
 func (l *lock) free(ctx context.Context, pause *backoff) error {
 	for {
 		var left int64 // ms
@@ -99,7 +98,7 @@ func (l *lock) free(ctx context.Context, pause *backoff) error {
 // finds nothing then.
 func (l *lock) renew(ctx context.Context, taken time.Time) {
 	every := l.Lease() / 3
-	for pause := every; ; {
+	for pause := every; ; { // with time for three attempts that get no answer
 		timer := time.NewTimer(pause)
 		select {
 		case <-timer.C:
@@ -108,7 +107,7 @@ func (l *lock) renew(ctx context.Context, taken time.Time) {
 			return
 		}
 		begin := time.Now()
-		rows, err := l.within(ctx, every, l.sql.renew)
+		rows, err := l.within(ctx, every/2, l.sql.renew)
 		switch {
 		case err == nil && rows == 0:
 			l.leave() // whoever is next here asks the database

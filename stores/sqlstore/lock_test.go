@@ -178,6 +178,36 @@ func TestTraffic(t *testing.T) {
 	})
 }
 
+// While another process has the lock, a waiter only reads, with pauses that grow.
+func TestWaiterReads(t *testing.T) {
+	databases(t, func(t *testing.T, d *database) {
+		unlock := lock(t, d.new(t))
+		var takes, looks atomic.Int32
+		s := d.store(d.openWith(t, &faults{before: func(_ context.Context, query string) error {
+			switch {
+			case isLock(query, take):
+				takes.Add(1)
+			case isLock(query, left):
+				looks.Add(1)
+			}
+			return nil
+		}}))
+		begin := time.Now()
+		var waiter sync.WaitGroup
+		waiter.Go(func() { unlocked(t, lock(t, s)) })
+		until(t, "6 looks", func() bool { return looks.Load() >= 6 })
+		// Half of 10, 15, 22, 33 and 50 ms, or more.
+		if took := time.Since(begin); took < 65*time.Millisecond {
+			t.Errorf("6 looks: took %v, want 65ms or more", took)
+		}
+		if got := takes.Load(); got != 1 {
+			t.Errorf("attempts to take a lock that is held: got %d, want 1", got)
+		}
+		unlocked(t, unlock)
+		waiter.Wait()
+	})
+}
+
 // A lock that was taken although Lock failed is released, whatever the failure.
 func TestTakenThoughFailed(t *testing.T) {
 	databases(t, func(t *testing.T, d *database) {

@@ -4,12 +4,11 @@ import (
 	"context"
 	"errors"
 	"net/url"
-	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"example.com/bearer"
-	"example.com/bearer/internal/tcpcut"
 	"example.com/bearer/stores/storetest"
 )
 
@@ -52,35 +51,42 @@ func TestServer(t *testing.T) {
 	})
 }
 
-// A change that a caller has given up does not come about after the next one of
-// that Store, although the server gets it late.
+// A change that its caller has given up is under way all the same. Other calls for
+// that key wait until it has ended, so that it does not come about after theirs.
 func TestLateChange(t *testing.T) {
 	needPostgres(t)
-	link, err := tcpcut.To(postgresAddr(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = link.Close() })
 	d := postgresDatabase(t)
-	s := d.at(t, link.Addr()).new(t)
-	if err := s.Put(t.Context(), "k", []byte("first")); err != nil {
-		t.Fatal(err)
+	arrive := make(chan struct{}) // the server gets the first statement then
+	var first atomic.Bool
+	s := d.store(d.openWith(t, &faults{before: func(context.Context, string) error {
+		if first.Swap(false) {
+			<-arrive
+		}
+		return nil
+	}}))
+	soon := func() context.Context {
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		t.Cleanup(cancel)
+		return ctx
 	}
-	link.Cut(tcpcut.Hold)
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer cancel()
-	if err := s.Put(ctx, "k", []byte("late")); !errors.Is(err, context.DeadlineExceeded) {
+	first.Store(true)
+	if err := s.Put(soon(), "k", []byte("late")); !errors.Is(err, context.DeadlineExceeded) {
 		t.Fatalf("Put: got error %v, want %v", err, context.DeadlineExceeded)
 	}
-	var next sync.WaitGroup
-	next.Go(func() {
-		if err := s.Put(t.Context(), "k", []byte("next")); err != nil {
-			t.Errorf("Put: got error %v, want none", err)
-		}
-	})
-	link.Mend()
-	next.Wait()
-	if got, err := d.new(t).Get(t.Context(), "k"); string(got) != "next" || err != nil {
+	if _, err := s.Get(soon(), "k"); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("Get before the change has come about: got error %v, want %v", err, context.DeadlineExceeded)
+	}
+	if err := s.Swap(soon(), "k", nil, []byte("next")); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("Swap before the change has come about: got error %v, want %v", err, context.DeadlineExceeded)
+	}
+	if err := s.Put(t.Context(), "other", []byte("v")); err != nil {
+		t.Errorf("Put of another key: got error %v, want none", err)
+	}
+	close(arrive)
+	if err := s.Swap(t.Context(), "k", []byte("late"), []byte("next")); err != nil {
+		t.Errorf("Swap afterwards: got error %v, want none", err)
+	}
+	if got, err := s.Get(t.Context(), "k"); string(got) != "next" || err != nil {
 		t.Errorf("Get: got %q and error %v, want %q", got, err, "next")
 	}
 }

@@ -212,7 +212,7 @@ func TestErrorsHoldNoValue(t *testing.T) {
 				if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 					t.Errorf("%s: got an error that hands out what the server said: %+v", name, pg)
 				}
-				if text := fmt.Sprintf("%v %+v %#v", err, err, err); strings.Contains(text, secret) || strings.Contains(text, "0x73, 0x33") || strings.Contains(text, fmt.Sprintf("%x", secret)) {
+				if text := fmt.Sprintf("%v %+v %#v", err, err, err); strings.Contains(text, secret) || strings.Contains(text, "0x73, 0x33") || strings.Contains(text, "[115 51") || strings.Contains(text, fmt.Sprintf("%x", secret)) {
 					t.Errorf("%s: got an error with the value: %s", name, text)
 				}
 			}
@@ -229,12 +229,14 @@ func TestErrorsHoldNoValue(t *testing.T) {
 			check(t, d.store(d.open(t)), "Put", "Swap nil", "Swap", "Swap for nil")
 			return
 		}
-		f := &faults{before: func(_ context.Context, query string) error {
-			if !strings.Contains(query, "?2") || strings.Contains(query, "owner") {
-				return nil // it has no value
-			}
-			return fmt.Errorf("cannot do %q with %q", query, secret)
-		}}
-		check(t, d.store(d.openWith(t, f)), "Put", "Swap nil", "Swap", "Swap for nil")
+		for _, format := range []string{"%s", "%x", "%q", "%v", "%#v"} {
+			f := &faults{before: func(_ context.Context, query string) error {
+				if !strings.Contains(query, "?2") || strings.Contains(query, "owner") {
+					return nil // it has no value
+				}
+				return fmt.Errorf("cannot do %q with "+format, query, []byte(secret))
+			}}
+			check(t, d.store(d.openWith(t, f)), "Put", "Swap nil", "Swap", "Swap for nil")
+		}
 	})
 }

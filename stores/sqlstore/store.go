@@ -16,8 +16,8 @@ import (
 const defaultTable = "bearer_tokens"
 
 // defaultLease is long enough for a server that restarts: the holder of a lock
-// has two attempts to renew it when the first one fails. It is short enough for
-// a fleet to wait for after a holder has died.
+// has 10 s to renew it after the first attempt. It is short enough for a fleet to
+// wait for after a holder has died.
 const defaultLease = 15 * time.Second
 
 // shortestLease leaves time for a renewal every third of it.
@@ -117,7 +117,7 @@ func (s *Store) Get(ctx context.Context, key string) ([]byte, error) {
 	}
 	data, err := s.read(ctx, key)
 	switch {
-	case errors.Is(err, sql.ErrNoRows):
+	case errors.Is(err, sql.ErrNoRows) && ctx.Err() == nil: // rows that a context has closed are none
 		return nil, bearer.ErrNotFound
 	case err != nil:
 		return nil, failed(ctx, "get", err)

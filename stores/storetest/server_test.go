@@ -243,7 +243,7 @@ func toys(t *testing.T, fault toyClient) (server string, open func(t *testing.T)
 }
 
 func TestRunServer(t *testing.T) {
-	server, open := toys(t, toyClient{lease: 500 * time.Millisecond})
+	server, open := toys(t, toyClient{lease: time.Second})
 	RunServer(t, server, open)
 }
 
