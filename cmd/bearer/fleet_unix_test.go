@@ -8,6 +8,7 @@ import (
 	"errors"
 	"os"
 	osexec "os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -35,7 +36,8 @@ func TestAFleetLeavesNoProcess(t *testing.T) {
 		{syscall.SIGKILL, -1},
 	} {
 		t.Run(tt.signal.String(), func(t *testing.T) {
-			t.Setenv("TMPDIR", t.TempDir()) // the folder of a fleet that is killed stays
+			folder := t.TempDir()
+			t.Setenv("TMPDIR", folder) // the store of a fleet that is killed stays there
 			cmd := program(t, "fleet", "--processes", "3", "--for", "1m")
 			var errs bytes.Buffer
 			cmd.Stderr = &errs
@@ -56,6 +58,9 @@ func TestAFleetLeavesNoProcess(t *testing.T) {
 			err := cmd.Wait()
 			if exit, ok := errors.AsType[*osexec.ExitError](err); !ok || exit.ExitCode() != tt.status {
 				t.Errorf("got %v and stderr %q, want status %d", err, &errs, tt.status)
+			}
+			if left, err := filepath.Glob(filepath.Join(folder, "bearer-fleet-*")); err != nil || tt.status >= 0 && len(left) > 0 {
+				t.Errorf("got %q and the error %v, want no store left", left, err)
 			}
 			await(t, "the end of all processes", func() bool {
 				for _, pid := range workers {
