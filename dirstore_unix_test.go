@@ -101,11 +101,11 @@ func TestDirStoreFullDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	small := limit
-	small.Cur = 4096
+	small.Cur = 8 << 20 // for all files of the process: those of package testing are smaller
 	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &small); err != nil {
 		t.Fatal(err)
 	}
-	long := []byte(strings.Repeat("new", 4096))
+	long := []byte(strings.Repeat("new", 3<<20))
 	err := d.Put(t.Context(), "k", long)
 	swapErr := d.Swap(t.Context(), "k", []byte("old"), long)
 	if limitErr := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit); limitErr != nil {

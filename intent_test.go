@@ -794,14 +794,13 @@ func (s *slowStore) Swap(ctx context.Context, key string, old, new []byte) error
 }
 
 // G20: while the Store is cut off, each process asks for client credentials
-// alone, and not all in the same instant.
+// alone, and not all in the instant in which the token that they share expires.
 func TestG20ClientCredentialsWithoutTheStore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFleet()
-		f.cut = true
 		var mu sync.Mutex // guards at
 		at := make(map[time.Time]bool)
-		var wg sync.WaitGroup
+		var caches []*bearer.Cache
 		for i := range 8 {
 			m := f.member(string(rune('A' + i)))
 			m.cache.Source = bearer.SourceFunc(func(context.Context) (*bearer.Token, error) {
@@ -810,8 +809,21 @@ func TestG20ClientCredentialsWithoutTheStore(t *testing.T) {
 				at[time.Now()] = true
 				return token("token", time.Hour), nil
 			})
+			if _, err := m.cache.Token(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			caches = append(caches, m.cache)
+		}
+		if len(at) != 1 {
+			t.Fatalf("got %d requests with the Store, want 1", len(at))
+		}
+		f.set(func() { f.cut = true })
+		clear(at)
+		time.Sleep(time.Hour)
+		var wg sync.WaitGroup
+		for _, c := range caches {
 			wg.Go(func() {
-				if _, err := m.cache.Token(t.Context()); err != nil {
+				if _, err := c.Token(t.Context()); err != nil {
 					t.Errorf("got %v, want a token", err)
 				}
 			})

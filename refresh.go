@@ -157,8 +157,8 @@ func (r *refresh) once(ctx context.Context) (*entry, error) {
 		if r.needsStore(x, prev) {
 			return r.fail(ctx, prev, &failure{err: storeErr, kind: storeOut})
 		}
-		if x.shared && c.Source != nil {
-			sleep(ctx, aloneJitter()) // each process asks for itself now
+		if x.shared && prev != nil {
+			sleep(ctx, aloneJitter()) // each process asks for itself now, since the same expiry
 		}
 	}
 
