@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"os"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -40,9 +39,6 @@ a while, and one request is redirected to the foreign origin.`,
   bearer demo --report demo.html`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if cmd.Flags().Changed("report") && f.report == "" {
-				return usagef("--report needs the name of a file")
-			}
 			return f.run(cmd)
 		},
 	}
@@ -56,7 +52,7 @@ a while, and one request is redirected to the foreign origin.`,
 }
 
 func (f *demoFlags) run(cmd *cobra.Command) error {
-	if err := f.check(); err != nil {
+	if err := f.check(cmd); err != nil {
 		return err
 	}
 	var cols []*demo.Column
@@ -87,7 +83,7 @@ func (f *demoFlags) run(cmd *cobra.Command) error {
 }
 
 // check returns what is wrong before the batch runs.
-func (f *demoFlags) check() error {
+func (f *demoFlags) check(cmd *cobra.Command) error {
 	if n := f.batch.Requests; n < 1 || n > maxRequests {
 		return usagef("--requests must be from 1 to %d, got %d", maxRequests, n)
 	}
@@ -97,16 +93,7 @@ func (f *demoFlags) check() error {
 	if f.only != "" && !demo.Known(f.only) {
 		return usagef("--only must be bearer or xoauth2, got %q", f.only)
 	}
-	if f.report == "" {
-		return nil
-	}
-	if info, err := os.Stat(f.report); err == nil && info.IsDir() {
-		return usagef("--report %s: is a folder, not a file", f.report)
-	}
-	if _, err := os.Stat(filepath.Dir(f.report)); err != nil {
-		return usagef("--report: %w", err)
-	}
-	return nil
+	return checkReport(cmd, f.report)
 }
 
 func (f *demoFlags) print(cmd *cobra.Command, cols []*demo.Column) error {

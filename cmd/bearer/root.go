@@ -62,7 +62,7 @@ file declares: see bearer help file.`,
 	cobra.EnableCommandSorting = false
 	root.AddCommand(
 		newInit(), newCheck(), newAllow(), newLogin(), newToken(), newStatus(), newRevoke(), newLogout(),
-		newGet(), newBatch(), newExec(), newHelper(), newProxy(), newSchema(), newDemo(), newVersion(), newFileTopic(), newExitStatusTopic(),
+		newGet(), newBatch(), newExec(), newHelper(), newProxy(), newSchema(), newDemo(), newFleet(), newFleetWorker(), newVersion(), newFileTopic(), newExitStatusTopic(),
 	)
 	return root
 }

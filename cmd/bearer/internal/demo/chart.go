@@ -5,6 +5,8 @@ import (
 	"math"
 	"strings"
 	"time"
+
+	"example.com/bearer/cmd/bearer/internal/figures"
 )
 
 // The size of a chart in its units, which the page scales. The margins hold the
@@ -26,7 +28,7 @@ type chart struct {
 	Width, Height            float64
 	Left, Right, Top, Bottom float64
 
-	X, Y  []tick
+	X, Y  []figures.Tick
 	Marks []mark
 	Lines []line
 	Bars  []bar
@@ -35,11 +37,6 @@ type chart struct {
 
 // PlotHeight returns the height of the plot: a template cannot subtract.
 func (c *chart) PlotHeight() float64 { return c.Bottom - c.Top }
-
-type tick struct {
-	At    float64
-	Label string
-}
 
 // mark is an event: a line, or a span if Width is not zero.
 type mark struct {
@@ -65,73 +62,25 @@ type tip struct {
 	Text string
 }
 
-// axis maps values to positions: times from left to right, or figures from
-// bottom to top.
-type axis struct {
-	low, high float64
-	from, to  float64
-	log       bool
-}
-
-func (a axis) at(v float64) float64 {
-	low, high := a.low, a.high
-	if a.log {
-		low, high, v = math.Log(low), math.Log(high), math.Log(max(v, a.low))
-	}
-	return round(a.from + (v-low)/(high-low)*(a.to-a.from))
-}
-
-// ticks returns the labels of the axis, one for each step. The steps of a
-// logarithmic axis are 1, 2 and 5 times each power of ten.
-func (a axis) ticks(step float64, unit string) []tick {
-	var out []tick
-	label := func(v float64) { out = append(out, tick{a.at(v), fmt.Sprintf("%.12g%s", v, unit)}) }
-	if a.log {
-		for v := a.low; v <= a.high*1.001; v = nextNice(v) {
-			label(v)
-		}
-		return out
-	}
-	for i := 0.0; a.low+i*step <= a.high*1.001; i++ {
-		label(a.low + i*step)
-	}
-	return out
-}
-
-// niceAbove returns the smallest number that is not below v among 1, 2 and 5
-// times the powers of ten. v must be positive.
-func niceAbove(v float64) float64 {
-	power := math.Pow(10, math.Floor(math.Log10(v)))
-	for _, m := range []float64{1, 2, 5} {
-		if m*power >= v*(1-1e-9) {
-			return m * power
-		}
-	}
-	return 10 * power
-}
-
-func nextNice(v float64) float64  { return niceAbove(v * 1.5) }
-func niceBelow(v float64) float64 { return 1 / niceAbove(1/v) }
-
 // timeAxis returns the time axis, which all charts of a page share.
-func timeAxis(span time.Duration) axis {
-	return axis{high: span.Seconds(), from: plotLeft, to: plotRight}
+func timeAxis(span time.Duration) figures.Axis {
+	return figures.Axis{High: span.Seconds(), From: plotLeft, To: plotRight}
 }
 
-func newChart(title string, x axis, events []event) *chart {
+func newChart(title string, x figures.Axis, events []event) *chart {
 	c := &chart{
 		Title: title,
 		Width: chartWidth, Height: chartHeight,
 		Left: plotLeft, Right: plotRight, Top: plotTop, Bottom: plotBottom,
-		X: x.ticks(niceAbove(x.high/8), " s"),
+		X: x.Ticks(figures.NiceAbove(x.High/8), " s"),
 	}
 	for _, e := range events {
-		if e.at.Seconds() > x.high {
+		if e.at.Seconds() > x.High {
 			continue // the expiry of a token that outlives the run
 		}
-		m := mark{At: x.at(e.at.Seconds()), Kind: e.kind, Label: eventLabels[e.kind]}
+		m := mark{At: x.At(e.at.Seconds()), Kind: e.kind, Label: eventLabels[e.kind]}
 		if e.until > 0 {
-			m.Width = round(x.at(min(e.until.Seconds(), x.high)) - m.At)
+			m.Width = figures.Round(x.At(min(e.until.Seconds(), x.High)) - m.At)
 		}
 		c.Marks = append(c.Marks, m)
 	}
@@ -147,11 +96,11 @@ var eventLabels = map[eventKind]string{
 
 // latencyChart draws latencies on a logarithmic axis, so that both the usual
 // 100 ms and the longest stall can be read.
-func latencyChart(x axis, low, high time.Duration, width time.Duration, c *Column, s series) *chart {
+func latencyChart(x figures.Axis, low, high time.Duration, width time.Duration, c *Column, s series) *chart {
 	out := newChart("Latency of "+c.Name+" over time", x, c.events)
 	// Some room on both sides, so that no line runs along the frame.
-	y := axis{low: niceBelow(ms(low) * 0.8), high: niceAbove(ms(high) * 1.1), from: plotBottom, to: plotTop, log: true}
-	out.Y = y.ticks(0, " ms")
+	y := figures.Axis{Low: figures.NiceBelow(figures.Milliseconds(low) * 0.8), High: figures.NiceAbove(figures.Milliseconds(high) * 1.1), From: plotBottom, To: plotTop, Log: true}
+	out.Y = y.Ticks(0, " ms")
 	for _, l := range []struct {
 		class string
 		value func(*quantiles) time.Duration
@@ -167,7 +116,7 @@ func latencyChart(x axis, low, high time.Duration, width time.Duration, c *Colum
 			if q == nil {
 				continue
 			}
-			left, right, top := x.at(float64(i)*width.Seconds()), x.at(float64(i+1)*width.Seconds()), y.at(ms(l.value(q)))
+			left, right, top := x.At(float64(i)*width.Seconds()), x.At(float64(i+1)*width.Seconds()), y.At(figures.Milliseconds(l.value(q)))
 			if i == 0 || s.latency[i-1] == nil {
 				fmt.Fprintf(&path, "M%g %g", left, top)
 			}
@@ -180,45 +129,40 @@ func latencyChart(x axis, low, high time.Duration, width time.Duration, c *Colum
 		if q == nil {
 			return "no request started"
 		}
-		return fmt.Sprintf("p50 %.1f ms, p99 %.1f ms, max %.1f ms", ms(q.p50), ms(q.p99), ms(q.max))
+		return fmt.Sprintf("p50 %.1f ms, p99 %.1f ms, max %.1f ms", figures.Milliseconds(q.p50), figures.Milliseconds(q.p99), figures.Milliseconds(q.max))
 	})
 	return out
 }
 
 // countChart draws how often something happened. top is the highest count of
 // any column in one bucket.
-func countChart(title, class, what string, x axis, top int, width time.Duration, c *Column, counts []int) *chart {
+func countChart(title, class, what string, x figures.Axis, top int, width time.Duration, c *Column, counts []int) *chart {
 	out := newChart(title+" of "+c.Name+" over time", x, c.events)
 	total := 0
 	for _, n := range counts {
 		total += n
 	}
-	out.Note = count(total) + " in all"
-	step := max(1, niceAbove(float64(top)/4))
-	y := axis{high: step * math.Ceil(float64(max(top, 1))/step), from: plotBottom, to: plotTop}
-	out.Y = y.ticks(step, "")
+	out.Note = figures.Count(total) + " in all"
+	step := max(1, figures.NiceAbove(float64(top)/4))
+	y := figures.Axis{High: step * math.Ceil(float64(max(top, 1))/step), From: plotBottom, To: plotTop}
+	out.Y = y.Ticks(step, "")
 	for i, n := range counts {
 		if n == 0 {
 			continue
 		}
-		left := x.at(float64(i) * width.Seconds())
-		w := x.at(float64(i+1)*width.Seconds()) - left
+		left := x.At(float64(i) * width.Seconds())
+		w := x.At(float64(i+1)*width.Seconds()) - left
 		// At least 2, so that 1 of thousands is visible.
-		h := max(plotBottom-y.at(float64(n)), 2)
-		out.Bars = append(out.Bars, bar{left, round(plotBottom - h), round(max(w-1, 1)), round(h), class})
+		h := max(plotBottom-y.At(float64(n)), 2)
+		out.Bars = append(out.Bars, bar{left, figures.Round(plotBottom - h), figures.Round(max(w-1, 1)), figures.Round(h), class})
 	}
-	out.tips(x, width, len(counts), func(i int) string { return fmt.Sprintf("%s: %s", what, count(counts[i])) })
+	out.tips(x, width, len(counts), func(i int) string { return fmt.Sprintf("%s: %s", what, figures.Count(counts[i])) })
 	return out
 }
 
-func (c *chart) tips(x axis, width time.Duration, n int, text func(int) string) {
+func (c *chart) tips(x figures.Axis, width time.Duration, n int, text func(int) string) {
 	for i := range n {
 		from, to := float64(i)*width.Seconds(), float64(i+1)*width.Seconds()
-		c.Tips = append(c.Tips, tip{x.at(from), round(x.at(to) - x.at(from)), fmt.Sprintf("%.4g to %.4g s: %s", from, to, text(i))})
+		c.Tips = append(c.Tips, tip{x.At(from), figures.Round(x.At(to) - x.At(from)), fmt.Sprintf("%.4g to %.4g s: %s", from, to, text(i))})
 	}
 }
-
-func ms(d time.Duration) float64 { return d.Seconds() * 1000 }
-
-// round keeps the page small: less than a tenth of a unit is not visible.
-func round(v float64) float64 { return math.Round(v*10) / 10 }

@@ -1,42 +1,11 @@
 package demo
 
 import (
-	"math"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 )
-
-func TestNiceSteps(t *testing.T) {
-	for _, tt := range []struct{ v, above, below float64 }{
-		{1, 1, 1}, {1.1, 2, 1}, {3, 5, 2}, {6, 10, 5}, {99, 100, 50}, {100, 100, 100}, {0.03, 0.05, 0.02},
-	} {
-		if got := niceAbove(tt.v); math.Abs(got-tt.above) > 1e-9 {
-			t.Errorf("niceAbove(%g): got %g, want %g", tt.v, got, tt.above)
-		}
-		if got := niceBelow(tt.v); math.Abs(got-tt.below) > 1e-9 {
-			t.Errorf("niceBelow(%g): got %g, want %g", tt.v, got, tt.below)
-		}
-	}
-}
-
-func TestTicksHaveCleanLabels(t *testing.T) {
-	labels := func(ticks []tick) (out []string) {
-		for _, tick := range ticks {
-			out = append(out, tick.Label)
-		}
-		return out
-	}
-	got := labels(axis{low: 50, high: 1000, log: true, to: 100}.ticks(0, " ms"))
-	if want := []string{"50 ms", "100 ms", "200 ms", "500 ms", "1000 ms"}; !slices.Equal(got, want) {
-		t.Errorf("logarithmic: got %q, want %q", got, want)
-	}
-	got = labels(axis{high: 0.6, to: 100}.ticks(0.2, " s"))
-	if want := []string{"0 s", "0.2 s", "0.4 s", "0.6 s"}; !slices.Equal(got, want) {
-		t.Errorf("linear: got %q, want %q", got, want)
-	}
-}
 
 // A stall must not look as if requests had been sent in it.
 func TestSeriesLeaveGapsWhereNothingBegan(t *testing.T) {

@@ -8,6 +8,8 @@ import (
 	"math"
 	"slices"
 	"time"
+
+	"example.com/bearer/cmd/bearer/internal/figures"
 )
 
 //go:embed report.html
@@ -47,7 +49,7 @@ func WriteReport(w io.Writer, b Batch, cols []*Column) error {
 	}
 	// A batch in which everything fails may take no time.
 	wall = max(wall, time.Millisecond)
-	width := time.Duration(niceAbove(wall.Seconds()/resolution) * float64(time.Second))
+	width := time.Duration(figures.NiceAbove(wall.Seconds()/resolution) * float64(time.Second))
 	buckets := int(math.Ceil(float64(wall) / float64(width)))
 	x := timeAxis(width * time.Duration(buckets))
 
@@ -65,8 +67,8 @@ func WriteReport(w io.Writer, b Batch, cols []*Column) error {
 	}
 	low = max(low, time.Microsecond) // the axis is logarithmic
 
-	per := "per " + spell(width)
-	latency := panel{Title: "Latency", Unit: "of requests started in each " + spell(width) + ", logarithmic; a gap: no request could start", Legend: []legend{
+	per := "per " + figures.Spell(width)
+	latency := panel{Title: "Latency", Unit: "of requests started in each " + figures.Spell(width) + ", logarithmic; a gap: no request could start", Legend: []legend{
 		{"p50", "p50"}, {"p99", "p99"}, {"max", "max"},
 	}}
 	fetches := panel{Title: "Token requests", Unit: per, Legend: []legend{{"tokens", "token requests"}}}
@@ -77,12 +79,12 @@ func WriteReport(w io.Writer, b Batch, cols []*Column) error {
 		failures.Charts = append(failures.Charts, countChart("Failed requests", "failed", "failed", x, failed, width, c, all[i].failed))
 	}
 	page := report{
-		Requests:    count(b.Requests),
-		Concurrency: count(b.Concurrency),
-		APIDelay:    spell(apiDelay),
-		TokenDelay:  spell(tokenDelay),
-		Lifetime:    spell(b.Lifetime()),
-		Outage:      spell(b.Outage()),
+		Requests:    figures.Count(b.Requests),
+		Concurrency: figures.Count(b.Concurrency),
+		APIDelay:    figures.Spell(apiDelay),
+		TokenDelay:  figures.Spell(tokenDelay),
+		Lifetime:    figures.Spell(b.Lifetime()),
+		Outage:      figures.Spell(b.Outage()),
 		RevokeAt:    percent(revokeAt),
 		OutageAt:    percent(outageAt),
 		RedirectAt:  percent(redirectAt),
@@ -94,14 +96,6 @@ func WriteReport(w io.Writer, b Batch, cols []*Column) error {
 		page.Names = append(page.Names, c.Name)
 	}
 	return reportPage.Execute(w, page)
-}
-
-// spell formats a short duration for people.
-func spell(d time.Duration) string {
-	if d < time.Second {
-		return fmt.Sprintf("%g ms", ms(d))
-	}
-	return fmt.Sprintf("%g s", d.Seconds())
 }
 
 func percent(fraction float64) string { return fmt.Sprintf("%.0f %%", fraction*100) }

@@ -92,7 +92,7 @@ func TestReportIsSelfContained(t *testing.T) {
 		t.Errorf("page: want the note %q", noted)
 	}
 	lines := strings.Split(text, "\n")
-	if got, want := len(lines), len(figures)+1; got != want {
+	if got, want := len(lines), len(summary)+1; got != want {
 		t.Errorf("table: got %d lines, want %d:\n%s", got, want, &table)
 	}
 	for _, l := range lines {

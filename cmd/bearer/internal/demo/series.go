@@ -3,6 +3,8 @@ package demo
 import (
 	"slices"
 	"time"
+
+	"example.com/bearer/cmd/bearer/internal/figures"
 )
 
 // series holds the figures of a run over time, one for each bucket of the same
@@ -37,7 +39,7 @@ func newSeries(c *Column, width time.Duration, buckets int) series {
 			continue
 		}
 		slices.Sort(l)
-		s.latency[i] = &quantiles{percentile(l, 0.50), percentile(l, 0.99), percentile(l, 1)}
+		s.latency[i] = &quantiles{figures.Percentile(l, 0.50), figures.Percentile(l, 0.99), figures.Percentile(l, 1)}
 	}
 	for _, call := range c.calls {
 		s.tokens[bucket(call.start)]++

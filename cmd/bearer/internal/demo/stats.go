@@ -1,9 +1,10 @@
 package demo
 
 import (
-	"math"
 	"slices"
 	"time"
+
+	"example.com/bearer/cmd/bearer/internal/figures"
 )
 
 // waitedAfter is how long a request may be held back before it counts as
@@ -48,21 +49,10 @@ func newStats(samples []sample, calls []tokenCall, leaked int) Stats {
 		}
 	}
 	slices.Sort(latencies)
-	st.P50 = percentile(latencies, 0.50).Microseconds()
-	st.P99 = percentile(latencies, 0.99).Microseconds()
-	st.P999 = percentile(latencies, 0.999).Microseconds()
-	st.Max = percentile(latencies, 1).Microseconds()
+	st.P50 = figures.Percentile(latencies, 0.50).Microseconds()
+	st.P99 = figures.Percentile(latencies, 0.99).Microseconds()
+	st.P999 = figures.Percentile(latencies, 0.999).Microseconds()
+	st.Max = figures.Percentile(latencies, 1).Microseconds()
 	st.Wall = wall.Milliseconds()
 	return st
-}
-
-// percentile returns the smallest value that at least the fraction p of the
-// sorted values does not exceed (the nearest rank), which is always one that
-// was measured. It returns 0 if there are no values.
-func percentile(sorted []time.Duration, p float64) time.Duration {
-	if len(sorted) == 0 {
-		return 0
-	}
-	rank := int(math.Ceil(p * float64(len(sorted))))
-	return sorted[min(max(rank, 1), len(sorted))-1]
 }

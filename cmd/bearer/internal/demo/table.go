@@ -6,6 +6,8 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+
+	"example.com/bearer/cmd/bearer/internal/figures"
 )
 
 // row is one line of the summary, in the table and on the page.
@@ -14,20 +16,20 @@ type row struct {
 	Cells []string
 }
 
-var figures = []struct {
+var summary = []struct {
 	label string
 	value func(Stats) string
 }{
-	{"requests", func(s Stats) string { return count(s.Requests) }},
-	{"failed", func(s Stats) string { return count(s.Failed) }},
-	{"waited over 20 ms for a token", func(s Stats) string { return count(s.Waited) }},
-	{"token requests", func(s Stats) string { return count(s.TokenRequests) }},
-	{"token requests during the outage", func(s Stats) string { return count(s.TokenRequestsOutage) }},
+	{"requests", func(s Stats) string { return figures.Count(s.Requests) }},
+	{"failed", func(s Stats) string { return figures.Count(s.Failed) }},
+	{"waited over 20 ms for a token", func(s Stats) string { return figures.Count(s.Waited) }},
+	{"token requests", func(s Stats) string { return figures.Count(s.TokenRequests) }},
+	{"token requests during the outage", func(s Stats) string { return figures.Count(s.TokenRequestsOutage) }},
 	{"latency p50", func(s Stats) string { return millis(s.P50) }},
 	{"latency p99", func(s Stats) string { return millis(s.P99) }},
 	{"latency p99.9", func(s Stats) string { return millis(s.P999) }},
 	{"latency max", func(s Stats) string { return millis(s.Max) }},
-	{"tokens leaked to the other origin", func(s Stats) string { return count(s.Leaked) }},
+	{"tokens leaked to the other origin", func(s Stats) string { return figures.Count(s.Leaked) }},
 	{"wall time", func(s Stats) string {
 		return fmt.Sprintf("%.1f s", (time.Duration(s.Wall) * time.Millisecond).Seconds())
 	}},
@@ -42,12 +44,12 @@ func note(b Batch) string {
 		return ""
 	}
 	return fmt.Sprintf("* p99 shows requests that wait for a token: the %s in flight at the first fetch\n"+
-		"  alone are more than a hundredth of the batch.", count(min(b.Concurrency, b.Requests)))
+		"  alone are more than a hundredth of the batch.", figures.Count(min(b.Concurrency, b.Requests)))
 }
 
 func rows(b Batch, cols []*Column) []row {
 	var out []row
-	for _, f := range figures {
+	for _, f := range summary {
 		r := row{Label: f.label}
 		if f.label == noted && note(b) != "" {
 			r.Label += " *"
@@ -66,7 +68,7 @@ func WriteTable(w io.Writer, b Batch, cols []*Column) error {
 	// tabwriter aligns all columns to the right or none, so the labels,
 	// which stand on the left, are padded here.
 	pad := 0
-	for _, f := range figures {
+	for _, f := range summary {
 		pad = max(pad, len(f.label))
 	}
 	tw := tabwriter.NewWriter(w, 0, 0, 0, ' ', tabwriter.AlignRight)
@@ -86,15 +88,6 @@ func WriteTable(w io.Writer, b Batch, cols []*Column) error {
 	}
 	_, err := fmt.Fprintln(w, "\n"+note(b))
 	return err
-}
-
-// count formats n with its thousands separated.
-func count(n int) string {
-	s := fmt.Sprint(n)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
 }
 
 func millis(us int64) string { return fmt.Sprintf("%.1f ms", float64(us)/1000) }
