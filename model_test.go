@@ -126,11 +126,12 @@ type issue struct {
 	at, expiry      time.Time
 	answered        time.Time // when a Source had it
 	lifetime        time.Duration
-	login           bool     // it comes from a login, not from a Cache's Source
-	to              *process // whose Source obtained it
-	spent           bool     // its refresh token was used
-	lost            bool     // the answer with its successor was not delivered
-	landed          bool     // it was in the Store
+	login           bool      // it comes from a login, not from a Cache's Source
+	to              *process  // whose Source obtained it
+	spent           bool      // its refresh token was used
+	lost            bool      // the answer with its successor was not delivered
+	delivered       time.Time // when it was
+	landed          bool      // it was in the Store
 }
 
 // A trouble is what goes wrong with the next calls of an operation.
