@@ -85,6 +85,7 @@ func (r *refresh) ready(ctx context.Context, x *session, prev *entry) error {
 	if !x.swaps() || x.notes().Reusable {
 		return nil // without a Swapper the lock has to do
 	}
+	announced := r.intended == prev
 	for {
 		// The Store renews the lock while this process runs. Half a lease is what
 		// is certain if it was suspended.
@@ -92,22 +93,33 @@ func (r *refresh) ready(ctx context.Context, x *session, prev *entry) error {
 			if err := r.relock(ctx, x, prev); err != nil {
 				return r.unready(x, err)
 			}
+			announced = r.intended == prev
 		}
-		if r.intended == prev {
+		if announced {
 			return nil
 		}
+		// While the Store lacks the token, there is nothing in it to protect,
+		// unless it has taken the token although it said that it has not. It may
+		// also take it until the next attempt, which announces it anew.
+		unsaved := r.unsaved(x, prev)
 		err := r.intend(ctx, x, prev)
-		s := r.cache.load()
-		if s.entry != prev {
+		if r.cache.load().entry != prev {
 			return errReplaced // by Set or Delete
 		}
-		// While the Store lacks the token, there is nothing in it to protect,
-		// unless it has taken the token although it said that it has not.
-		if err != nil && (err == errChanged || s.unsaved == nil) {
+		if err != nil && (err == errChanged || ctx.Err() != nil || !r.unsaved(x, prev)) {
 			return r.unready(x, err)
 		}
-		r.intended = prev
+		announced = true
+		if !unsaved {
+			r.intended = prev
+		}
 	}
+}
+
+// unsaved reports whether the Store still lacks prev's token. A write that took
+// too long may have brought it there since that failed.
+func (r *refresh) unsaved(x *session, prev *entry) bool {
+	return r.cache.load().unsaved != nil && x.lacks(&prev.token)
 }
 
 // intend writes the intent to send prev's refresh token.
@@ -123,7 +135,7 @@ func (r *refresh) intend(ctx context.Context, x *session, prev *entry) error {
 			if i.ID != mine.ID { // else a Swap that failed has worked
 				mine.At = i.At // it may be spent since then
 			}
-		case i != nil && r.cache.load().unsaved != nil:
+		case i != nil && r.unsaved(x, prev):
 			return nil // of the token that the Store holds, and prev has succeeded
 		}
 		n.Intent = &mine

@@ -34,6 +34,9 @@ func (s userSource) Refresh(ctx context.Context, prev *bearer.Token) (*bearer.To
 func (p *process) send(ctx context.Context, prev *bearer.Token) (*bearer.Token, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.dead {
+		return nil, errDead
+	}
 	t := p.endpoint.take()
 	p.sends++
 	var used *issue
@@ -109,6 +112,12 @@ func (p *process) send(ctx context.Context, prev *bearer.Token) (*bearer.Token, 
 		if processed {
 			used.lost, used.delivered = got == nil, time.Now()
 		}
+	}
+	if p.dead {
+		if used != nil && processed {
+			used.lost = true
+		}
+		return nil, errDead
 	}
 	p.note("%s gets %v, %v", p.name, got, err)
 	if t.kind == "panics" {
@@ -188,6 +197,9 @@ func (p *process) checkRefresh(prev *bearer.Token, used *issue) {
 		if sum := sha256.Sum256([]byte(used.refresh)); !strings.Contains(string(data), hex.EncodeToString(sum[:])) {
 			p.broken("G22: %s sends %s, and the Store does not say so", p.name, used.refresh)
 		}
+	}
+	if old := p.issueOf(prev.AccessToken, ""); p.swapper && used.spent && !p.revoked[used.family] && p.record == used && old != nil && !old.expired() && !p.view(old).suspect {
+		p.broken("G22: %s sends %s, which is spent, while %s is valid", p.name, used.refresh, old)
 	}
 	if v.deleted > 0 {
 		p.broken("G23: %s sends %s after Delete", p.name, used.refresh)

@@ -95,13 +95,14 @@ func (w *world) actions() map[string]func(*rapid.T) {
 	}
 	if w.stored {
 		steps["store trouble"] = func(rt *rapid.T) {
-			op := rapid.SampledFrom([]string{"put", "get", "lock", "delete"}).Draw(rt, "operation")
+			op := rapid.SampledFrom([]string{"put", "get", "lock", "delete", "swap"}).Draw(rt, "operation")
 			t := trouble{kind: storeTroubles.Draw(rt, "kind"), left: counts.Draw(rt, "calls")}
 			w.mu.Lock()
 			defer w.mu.Unlock()
 			*w.store[op] = t
 		}
 		steps["elsewhere"] = w.elsewhere
+		steps["kill"] = func(rt *rapid.T) { w.kill(w.pick(rt)) }
 	}
 	for name, step := range steps {
 		steps[name] = func(rt *rapid.T) { w.paced(func() { step(rt) }) }

@@ -17,6 +17,9 @@ type handle struct{ *process }
 func (h handle) operation(ctx context.Context, op string, do func()) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if h.dead {
+		return errDead
+	}
 	t := h.world.store[op].take()
 	h.note("%s begins to %s %s", h.name, op, t.kind)
 	began := time.Now()
@@ -54,6 +57,9 @@ func (h handle) operation(ctx context.Context, op string, do func()) error {
 	h.mu.Lock()
 	if t.kind == "fails" {
 		err = errDisk
+	}
+	if h.dead {
+		return errDead
 	}
 	if err == nil && !read {
 		do()
@@ -225,15 +231,22 @@ func (h lockedHandle) Lock(ctx context.Context, key string) (func() error, error
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if h.dead && err == nil {
+		_ = unlock()
+		err = errDead
+	}
 	h.lockFailed = err != nil
 	if err != nil {
 		return nil, err
 	}
-	h.holding, h.looked = true, false
+	h.holding, h.looked, h.frees = true, false, unlock
 	return func() error {
 		h.mu.Lock()
 		defer h.mu.Unlock()
-		h.holding = false
+		if h.dead {
+			return errDead
+		}
+		h.holding, h.frees = false, nil
 		return unlock()
 	}, nil
 }
@@ -260,6 +273,13 @@ func (h swapHandle) Swap(ctx context.Context, key string, old, new []byte) error
 		h.broken("G19: %s stores %q with %q", h.name, r.Access, r.Refresh)
 		h.mu.Unlock()
 		return errDisk
+	}
+	if h.world.store["swap"].take().kind != "" {
+		h.note("%s finds the Store changed, though it is not", h.name)
+		h.strayed = true
+		h.failed = time.Now()
+		h.mu.Unlock()
+		return bearer.ErrChanged
 	}
 	outcome := bearer.ErrChanged
 	notes := i == h.record

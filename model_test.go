@@ -99,6 +99,7 @@ type world struct {
 	procs    []*process
 	limit    *semaphore.Weighted // of the token requests in flight; nil: none
 	slots    int64               // in it
+	join     func(name string) *process
 
 	mu        sync.Mutex // guards what follows, and all that the processes know
 	seq       int        // counts events, to order those of one instant
@@ -155,6 +156,8 @@ type process struct {
 	*world
 	name  string
 	cache *bearer.Cache
+	dead  bool         // what it does has no effect
+	frees func() error // the Store's lock, which it holds
 
 	sending    []context.Context // of calls to the Source
 	sends      int
@@ -247,8 +250,8 @@ func newWorld(rt *rapid.T, credential, store string) *world {
 	if w.slots = rapid.Int64Range(0, 2).Draw(rt, "limit"); w.slots > 0 {
 		w.limit = semaphore.NewWeighted(w.slots)
 	}
-	for i := range n {
-		p := &process{world: w, name: string(rune('A' + i)), views: make(map[*issue]*view), clean: true}
+	w.join = func(name string) *process {
+		p := &process{world: w, name: name, views: make(map[*issue]*view), clean: true}
 		p.cache = &bearer.Cache{RetryFor: retryFor, RefreshTimeout: timeout, Breaker: breaker, Limit: w.limit, Source: clientSource{p}}
 		if w.user {
 			p.cache.Source = userSource{p}
@@ -261,9 +264,12 @@ func newWorld(rt *rapid.T, credential, store string) *world {
 		case w.stored:
 			p.cache.Store, p.cache.Key = handle{p}, "k"
 		}
-		w.procs = append(w.procs, p)
+		return p
 	}
-	for _, op := range []string{"get", "put", "delete", "lock"} {
+	for i := range n {
+		w.procs = append(w.procs, w.join(string(rune('A'+i))))
+	}
+	for _, op := range []string{"get", "put", "swap", "delete", "lock"} {
 		w.store[op] = new(trouble)
 	}
 	return w
@@ -288,6 +294,32 @@ func (w *world) broken(format string, args ...any) {
 	if w.violation == "" {
 		w.note("VIOLATION: "+format, args...)
 		w.violation = fmt.Sprintf(format, args...)
+	}
+}
+
+// broken is world.broken for a process that lives.
+func (p *process) broken(format string, args ...any) {
+	if !p.dead {
+		p.world.broken(format, args...)
+	}
+}
+
+// kill ends p, and puts a new process in its place.
+func (w *world) kill(p *process) {
+	w.mu.Lock()
+	w.note("%s is killed", p.name)
+	p.dead, w.strayed = true, true
+	frees := p.frees
+	for _, c := range w.callers {
+		if c.p == p {
+			c.cancel()
+			c.writes = true // it need not heed that
+		}
+	}
+	w.procs[slices.Index(w.procs, p)] = w.join(p.name + "'")
+	w.mu.Unlock()
+	if frees != nil {
+		_ = frees()
 	}
 }
 

@@ -596,6 +596,19 @@ func (s *storage) annotateOnce(ctx context.Context, seen sighting, change func(*
 	return nil
 }
 
+// lacks reports whether the Store held something else than t when it was last
+// read or written.
+func (s *storage) lacks(t *Token) bool {
+	data, err := encode(t, s.bound, s.extras, notes{})
+	if err != nil {
+		return true
+	}
+	now := sightingOf(data)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.seen != now
+}
+
 // notes returns the notes as they were last read or written.
 func (s *storage) notes() notes {
 	if s == nil {

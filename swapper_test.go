@@ -182,3 +182,46 @@ func (s keepsToken) Swap(ctx context.Context, key string, old, new []byte) error
 	}
 	return s.memberStore.Swap(ctx, key, old, new)
 }
+
+// G22: while the Store lacks a token there is no intent for it. When a write that
+// took long has brought it there, the next attempt is announced.
+func TestG22SavedBetweenAttempts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet()
+		f.cut = true
+		m := f.member("A")
+		if err := m.cache.Set(t.Context(), &bearer.Token{AccessToken: "a0", RefreshToken: "r0", Expiry: time.Now().Add(-time.Minute)}); err == nil {
+			t.Fatal("Set: got no error, want one of the Store")
+		}
+		f.set(func() { f.cut, f.down = false, true })
+		swaps, sends := 0, 0
+		m.at = func(step string) {
+			switch step {
+			case "before swap":
+				if swaps++; swaps == 1 {
+					time.Sleep(3 * time.Second)
+				}
+			case "before send":
+				sends++
+				data, _ := f.store.Get(t.Context(), "k")
+				switch sends {
+				case 1:
+					if len(data) > 0 {
+						t.Errorf("the first request: the Store has %s already", data)
+					}
+					time.Sleep(2 * time.Second)
+				case 2:
+					if !strings.Contains(string(data), `"intent"`) {
+						t.Errorf("the second request is not announced: %s", data)
+					}
+				}
+			case "after send":
+				f.set(func() { f.down = false })
+			}
+		}
+		time.Sleep(time.Minute)
+		if _, err := m.cache.Token(t.Context()); err != nil || sends != 2 {
+			t.Errorf("got %v after %d requests, want a token with the second", err, sends)
+		}
+	})
+}
