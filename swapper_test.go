@@ -188,7 +188,7 @@ func (s keepsToken) Swap(ctx context.Context, key string, old, new []byte) error
 func TestG22SavedBetweenAttempts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFleet()
-		f.cut = true
+		f.cut, f.lease = true, time.Minute
 		m := f.member("A")
 		if err := m.cache.Set(t.Context(), &bearer.Token{AccessToken: "a0", RefreshToken: "r0", Expiry: time.Now().Add(-time.Minute)}); err == nil {
 			t.Fatal("Set: got no error, want one of the Store")
