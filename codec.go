@@ -126,7 +126,7 @@ func decode(data []byte, b binding) (*Token, notes, error) {
 // parse reads a record. Its errors do not show the data.
 func parse(data []byte) (*record, error) {
 	r := new(record)
-	if err := json.Unmarshal(data, r); err != nil {
+	if json.Unmarshal(data, r) != nil && unmarshalToken(data, r) != nil {
 		return nil, errors.New("the stored token is not the JSON that this package writes: delete it and log in again")
 	}
 	if r.Version != recordVersion {
@@ -136,6 +136,23 @@ func parse(data []byte) (*record, error) {
 		return nil, errors.New("the stored token has neither an access token nor a refresh token: delete it and log in again")
 	}
 	return r, nil
+}
+
+// unmarshalToken reads a record without its notes: those that cannot be read are
+// not worth a login.
+func unmarshalToken(data []byte, r *record) error {
+	var bare struct {
+		record
+
+		// They hide those of notes.
+		Intent   json.RawMessage `json:"intent"`
+		Reusable json.RawMessage `json:"reusable"`
+		Failure  json.RawMessage `json:"failure"`
+		Renewals json.RawMessage `json:"renewals"`
+	}
+	err := json.Unmarshal(data, &bare)
+	*r = bare.record
+	return err
 }
 
 // vacant reports whether the record has notes alone: there was no token yet,

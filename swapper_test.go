@@ -225,3 +225,53 @@ func TestG22SavedBetweenAttempts(t *testing.T) {
 		}
 	})
 }
+
+// G20, G22: whatever the notes of a record say, and whoever wrote them, its token
+// is served while it is valid, and refreshed at its expiry or a pause later.
+func TestG22StrangeNotes(t *testing.T) {
+	for _, notes := range []string{
+		`"intent":{}`,
+		`"intent":{"token":"0","by":"B","id":"1","at":"9999-12-31T23:59:59Z"}`,
+		`"intent":{"token":"de7c6a6e9d8e6f5b0d5c8e21c5c5ea1fa4bc5ea0bdbd4e1b0c8a6a5ad0a5b9a3","at":"0000-01-01T00:00:00Z"}`,
+		`"intent":"r0"`,
+		`"intent":{"token":"0","at":"yesterday"}`,
+		`"reusable":"yes"`,
+		`"failure":{}`,
+		`"failure":{"by":"B","at":"9999-12-31T23:59:59Z","since":"0000-01-01T00:00:00Z","until":"9999-12-31T23:59:59Z","retry":"9999-12-31T23:59:59Z"}`,
+		`"failure":{"by":"B","at":"2000-01-01T00:00:10Z","since":"0000-01-01T00:00:00Z","until":"9999-12-31T23:59:59Z","retry":"9999-12-31T23:59:59Z","refused":true}`,
+		`"failure":{"text":"` + strings.Repeat("x", 1<<20) + `"}`,
+		`"failure":7`,
+		`"renewals":[{"host":"api.test","n":9223372036854775807,"at":"2000-01-01T00:00:01Z"},{},{"host":"api.test","n":-1}]`,
+		`"renewals":{}`,
+		`"wishes":[1,2,3]`,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			f := newFleet()
+			record := `{"v":1,"access_token":"a0","refresh_token":"r0","expiry":"2000-01-01T00:00:10Z",` + notes + `}`
+			if err := f.store.Put(t.Context(), "k", []byte(record)); err != nil {
+				t.Fatal(err)
+			}
+			c := f.join("A")
+			for range 9 {
+				if got, err := c.Token(t.Context()); err != nil || got.AccessToken != "a0" && got.AccessToken != "a1" {
+					t.Fatalf("%.80s: got %v and %v, want the valid token", notes, got, err)
+				}
+				time.Sleep(time.Second)
+			}
+			time.Sleep(time.Second)
+			if _, err := c.Token(t.Context()); err == nil {
+				return
+			}
+			time.Sleep(30 * time.Second)
+			if _, err := c.Token(t.Context()); err != nil {
+				t.Errorf("%.80s: got %v, want a new token", notes, err)
+			}
+			if n, revoked := f.requests(); revoked {
+				t.Errorf("%.80s: got the login revoked after %d requests", notes, n)
+			}
+		})
+		if t.Failed() {
+			t.Log(notes)
+		}
+	}
+}
