@@ -119,7 +119,8 @@ func (s *EncryptedStore) Swap(ctx context.Context, key string, old, new []byte) 
 	if !ok {
 		return errors.ErrUnsupported
 	}
-	for {
+	var before []byte // the value of the last attempt
+	for first := true; ; first = false {
 		stored, data, err := s.get(ctx, key)
 		switch {
 		case errors.Is(err, bearer.ErrNotFound):
@@ -132,6 +133,10 @@ func (s *EncryptedStore) Swap(ctx context.Context, key string, old, new []byte) 
 		if (data == nil) != (old == nil) || !bytes.Equal(data, old) {
 			return bearer.ErrChanged
 		}
+		if !first && bytes.Equal(stored, before) {
+			return bearer.ErrChanged // the other Store says so, though it has the same value again
+		}
+		before = stored
 		var value []byte
 		if new != nil {
 			if value, err = s.seal(ctx, key, new); err != nil {

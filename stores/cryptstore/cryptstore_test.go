@@ -110,6 +110,25 @@ func TestSwapComparesPlaintext(t *testing.T) {
 	}
 }
 
+// changed is a Store that always says that a value has changed.
+type changed struct{ bearer.Store }
+
+func (changed) Swap(context.Context, string, []byte, []byte) error { return bearer.ErrChanged }
+
+// Swap ends although the other Store never finds the value that it has.
+func TestSwapOverAStoreThatIsWrong(t *testing.T) {
+	s := over(changed{new(bearer.MemoryStore)}, "key")
+	if err := s.Swap(t.Context(), "k", nil, []byte("v")); !errors.Is(err, bearer.ErrChanged) {
+		t.Errorf("no value: got %v, want ErrChanged", err)
+	}
+	if err := s.Put(t.Context(), "k", []byte("v")); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Swap(t.Context(), "k", []byte("v"), []byte("w")); !errors.Is(err, bearer.ErrChanged) {
+		t.Errorf("a value: got %v, want ErrChanged", err)
+	}
+}
+
 // leased is a Store whose locks have a lease.
 type leased struct{ *bearer.MemoryStore }
 
