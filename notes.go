@@ -29,7 +29,7 @@ type notes struct {
 	Renewals []renewal `json:"renewals,omitempty"`
 }
 
-// An intent is a refresh token of which nobody knows whether it is spent.
+// An intent is a refresh token of which it is not known whether it is spent.
 type intent struct {
 	Token string    `json:"token"` // its hash
 	By    string    `json:"by"`    // who sends it

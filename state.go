@@ -504,7 +504,7 @@ func (s *state) told(r *report, retryFor time.Duration, now time.Time) *state {
 }
 
 // interrupted returns s at now when a refresh of its token has begun whose
-// outcome nobody knows, in a process that has died or was suspended. Its refresh
+// outcome is not known, in a process that has died or was suspended. Its refresh
 // token may be spent, but not before grace.
 func (s *state) interrupted(grace instant.Time, now instant.Time) *state {
 	if s.failure != nil && s.failure.spent {

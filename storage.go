@@ -255,7 +255,7 @@ func (s *storage) open(ctx context.Context) (x *session, err error) {
 	}
 	release, err := s.lock(ctx, locker)
 	switch {
-	case err == errors.ErrUnsupported: // a wrapper round a Store that is no Locker
+	case err == errors.ErrUnsupported: // a wrapper around a Store that is no Locker
 		return x, nil
 	case err != nil:
 		x.shared = true
@@ -371,7 +371,7 @@ func (s *storage) replace(ctx context.Context, old, data []byte) error {
 	if swapper, ok := s.store.(Swapper); ok {
 		err := swapper.Swap(ctx, s.key, old, data)
 		switch {
-		case err == errors.ErrUnsupported: // a wrapper round a Store that is no Swapper
+		case err == errors.ErrUnsupported: // a wrapper around a Store that is no Swapper
 		case errors.Is(err, ErrChanged):
 			return errChanged
 		default:
@@ -546,7 +546,8 @@ func (s *storage) annotate(ctx context.Context, wait time.Duration, change func(
 	return *outcome
 }
 
-// annotateOnce is annotate if nobody writes meanwhile.
+// annotateOnce is one attempt of annotate. It returns ErrChanged if another
+// process writes at the same time.
 func (s *storage) annotateOnce(ctx context.Context, seen sighting, change func(*notes) error) error {
 	data, err := s.get(ctx)
 	r := &record{Version: recordVersion, binding: s.bound}
