@@ -29,14 +29,16 @@ type fleet struct {
 	calls   int        // that reached the server
 	n       int
 	spent   map[string]time.Time // refresh tokens, and when they were used first
+	expires map[string]time.Time // the access tokens that came with them
 	revoked bool                 // a refresh token was used again, after the grace
+	early   int                  // while the access token that came with it was valid
 	grace   time.Duration
 	life    time.Duration
 	rotates bool
 }
 
 func newFleet() *fleet {
-	return &fleet{lease: 3 * time.Second, spent: make(map[string]time.Time), life: 10 * time.Second, rotates: true}
+	return &fleet{lease: 3 * time.Second, spent: make(map[string]time.Time), expires: make(map[string]time.Time), life: 10 * time.Second, rotates: true}
 }
 
 // login returns the first token, which is stored.
@@ -143,7 +145,7 @@ func (m *member) suspend(d time.Duration) {
 	time.Sleep(d)
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if held && m.holder == m && time.Now().Before(m.lost) {
+	if held && !m.dead && m.holder == m && time.Now().Before(m.lost) {
 		m.lost = time.Time{}
 	}
 }
@@ -174,6 +176,9 @@ func (f *fleet) serve(refresh string) (*bearer.Token, error) {
 	first, again := f.spent[refresh]
 	if again && time.Since(first) >= f.grace {
 		f.revoked = true
+		if time.Now().Before(f.expires[refresh]) {
+			f.early++
+		}
 	}
 	if f.revoked {
 		return nil, refused(http.StatusBadRequest, "invalid_grant")
@@ -186,7 +191,9 @@ func (f *fleet) serve(refresh string) (*bearer.Token, error) {
 		}
 		next = fmt.Sprint("r", f.n)
 	}
-	return &bearer.Token{AccessToken: fmt.Sprint("a", f.n), RefreshToken: next, Expiry: time.Now().Add(f.life)}, nil
+	expiry := time.Now().Add(f.life)
+	f.expires[next] = expiry
+	return &bearer.Token{AccessToken: fmt.Sprint("a", f.n), RefreshToken: next, Expiry: expiry}, nil
 }
 
 // A memberStore is the Store as a process has it.
@@ -229,7 +236,7 @@ func (s memberStore) Lock(ctx context.Context, key string) (func() error, error)
 	take := func() bool {
 		m.mu.Lock()
 		defer m.mu.Unlock()
-		if m.holder != nil && (m.lost.IsZero() || time.Now().Before(m.lost)) {
+		if m.dead || m.holder != nil && (m.lost.IsZero() || time.Now().Before(m.lost)) {
 			return false
 		}
 		m.holder, m.lost = m, time.Time{}
