@@ -52,6 +52,7 @@ func TestAFleetLeavesNoProcess(t *testing.T) {
 			if err := syscall.Kill(workers[1], syscall.SIGSTOP); err != nil {
 				t.Fatal(err)
 			}
+			await(t, "a stopped process", func() bool { return strings.HasPrefix(stateOf(t, workers[1]), "T") })
 			if err := cmd.Process.Signal(tt.signal); err != nil {
 				t.Fatal(err)
 			}
@@ -64,7 +65,7 @@ func TestAFleetLeavesNoProcess(t *testing.T) {
 			}
 			await(t, "the end of all processes", func() bool {
 				for _, pid := range workers {
-					if running(t, pid) {
+					if !strings.HasPrefix(stateOf(t, pid), "Z") {
 						return false
 					}
 				}
@@ -95,16 +96,16 @@ func childrenOf(t *testing.T, parent int) (children []int) {
 	return children
 }
 
-// running reports whether a process has not ended. One that nobody has waited
-// for has.
-func running(t *testing.T, pid int) bool {
+// stateOf returns the state of a process as ps names it, with Z for one that has
+// ended.
+func stateOf(t *testing.T, pid int) string {
 	t.Helper()
 	for _, p := range processes(t) {
 		if p.pid == pid {
-			return !strings.HasPrefix(p.state, "Z")
+			return p.state
 		}
 	}
-	return false
+	return "Z"
 }
 
 type process struct {
