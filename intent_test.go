@@ -743,6 +743,35 @@ func TestG22TokenExpiresMeanwhile(t *testing.T) {
 	})
 }
 
+// G22: a caller that comes while the refresh of another process is made up for,
+// and the access token has expired meanwhile, waits for it.
+func TestG22CallersWaitForWhatIsMadeUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet()
+		f.grace, f.declared = 30*time.Second, 30*time.Second
+		f.login(t)
+		a, b := f.member("A"), f.member("B")
+		a.at = func(step string) {
+			if step == "after send" {
+				a.kill()
+			}
+		}
+		_, _ = b.cache.Token(t.Context())
+		_, _ = renew(t, a)
+		b.at = func(step string) {
+			if step == "before send" {
+				time.Sleep(5 * time.Second)
+			}
+		}
+		time.Sleep(6 * time.Second)
+		_, _ = b.cache.Token(t.Context()) // begins the refresh, in the window
+		time.Sleep(3 * time.Second)
+		if _, err := b.cache.Token(t.Context()); err != nil {
+			t.Errorf("got %v, want the token that is under way", err)
+		}
+	})
+}
+
 // G20: a process that starts while the Store is cut off says so: no one is sent to log
 // in because a server is down.
 func TestG22LoginMayBeInTheStore(t *testing.T) {

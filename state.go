@@ -222,7 +222,7 @@ func due(s *state, now instant.Time, o outlook) task {
 // the attempt at its expiry.
 func (s *state) shared(o outlook) bool {
 	f := s.failure
-	return f == nil || f.kind == sick && !o.open && !f.given || f.secretMayChange() || f.kind == refusal && f.doubts(s.entry)
+	return f == nil || f.kind == unfinished || f.kind == sick && !o.open && !f.given || f.secretMayChange() || f.kind == refusal && f.doubts(s.entry)
 }
 
 // scheduled returns s with next computed.
@@ -502,7 +502,7 @@ func (s *state) interrupted(grace instant.Time, now instant.Time) *state {
 	if s.failure != nil && s.failure.spent {
 		return s
 	}
-	f := failure{kind: brokeOff, n: 1, at: now, stored: true}
+	f := failure{kind: unfinished, at: now, stored: true}
 	if s.failure != nil {
 		f = *s.failure
 	}

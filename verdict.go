@@ -34,6 +34,10 @@ const (
 	// asked.
 	storeOut
 
+	// unfinished: another process began the refresh and did not end it. Nothing
+	// has failed in this one.
+	unfinished
+
 	// breakerOpen: a Breaker let nothing through.
 	breakerOpen
 )
