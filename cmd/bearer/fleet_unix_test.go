@@ -85,11 +85,12 @@ func await(t *testing.T, what string, holds func() bool) {
 	}
 }
 
-// childrenOf returns the processes that parent has started.
+// childrenOf returns the workers that parent has started. One that is not the
+// program yet, but still a copy of parent, is none: it has no group of its own.
 func childrenOf(t *testing.T, parent int) (children []int) {
 	t.Helper()
 	for _, p := range processes(t) {
-		if p.parent == parent {
+		if p.parent == parent && p.worker {
 			children = append(children, p.pid)
 		}
 	}
@@ -111,11 +112,12 @@ func stateOf(t *testing.T, pid int) string {
 type process struct {
 	pid, parent int
 	state       string
+	worker      bool
 }
 
 func processes(t *testing.T) (all []process) {
 	t.Helper()
-	out, err := osexec.Command("ps", "-A", "-o", "pid=,ppid=,state=").Output()
+	out, err := osexec.Command("ps", "-A", "-o", "pid=,ppid=,state=,args=").Output()
 	if err != nil {
 		t.Fatalf("ps does not list processes: %v", err)
 	}
@@ -126,7 +128,7 @@ func processes(t *testing.T) (all []process) {
 		}
 		pid, _ := strconv.Atoi(f[0])
 		parent, _ := strconv.Atoi(f[1])
-		all = append(all, process{pid, parent, f[2]})
+		all = append(all, process{pid, parent, f[2], strings.HasSuffix(lines.Text(), " "+workerCommand)})
 	}
 	return all
 }
