@@ -78,20 +78,7 @@ func (d DirStore) Get(ctx context.Context, key string) ([]byte, error) {
 
 // Put implements [Store].
 func (d DirStore) Put(ctx context.Context, key string, data []byte) error {
-	path, err := d.path(ctx, key, dirValue)
-	if err != nil {
-		return err
-	}
-	if err := d.make(); err != nil {
-		return err
-	}
-	d.sweep()
-	unlock, err := d.lockChanges(ctx, key)
-	if err != nil {
-		return err
-	}
-	defer unlock()
-	return dirError(writeFile(path, data))
+	return d.change(ctx, key, func(path string) error { return dirError(writeFile(path, data)) })
 }
 
 // Delete implements [Store].
@@ -113,6 +100,29 @@ func (d DirStore) Delete(ctx context.Context, key string) error {
 
 // Swap implements [Swapper].
 func (d DirStore) Swap(ctx context.Context, key string, old, new []byte) error {
+	return d.change(ctx, key, func(path string) error {
+		data, err := os.ReadFile(path)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			data = nil
+		case err != nil:
+			return dirError(err)
+		case data == nil:
+			data = []byte{} // there is a file, and it is empty
+		}
+		switch {
+		case (data == nil) != (old == nil) || !bytes.Equal(data, old):
+			return ErrChanged
+		case new == nil:
+			return removeFile(path)
+		}
+		return dirError(writeFile(path, new))
+	})
+}
+
+// change makes the folder, if need be, and has do change the file of key,
+// beside no other change of it.
+func (d DirStore) change(ctx context.Context, key string, do func(path string) error) error {
 	path, err := d.path(ctx, key, dirValue)
 	if err != nil {
 		return err
@@ -126,22 +136,7 @@ func (d DirStore) Swap(ctx context.Context, key string, old, new []byte) error {
 		return err
 	}
 	defer unlock()
-	data, err := os.ReadFile(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		data = nil
-	case err != nil:
-		return dirError(err)
-	case data == nil:
-		data = []byte{} // there is a file, and it is empty
-	}
-	switch {
-	case (data == nil) != (old == nil) || !bytes.Equal(data, old):
-		return ErrChanged
-	case new == nil:
-		return removeFile(path)
-	}
-	return dirError(writeFile(path, new))
+	return do(path)
 }
 
 // removeFile removes the file at path, if there is one, also from the disk.
