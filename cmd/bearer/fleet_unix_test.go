@@ -52,6 +52,7 @@ func TestAFleetLeavesNoProcess(t *testing.T) {
 			if err := syscall.Kill(workers[1], syscall.SIGSTOP); err != nil {
 				t.Fatal(err)
 			}
+			await(t, "a stopped process", func() bool { return strings.HasPrefix(stateOf(t, workers[1]), "T") })
 			if err := cmd.Process.Signal(tt.signal); err != nil {
 				t.Fatal(err)
 			}
@@ -64,7 +65,7 @@ func TestAFleetLeavesNoProcess(t *testing.T) {
 			}
 			await(t, "the end of all processes", func() bool {
 				for _, pid := range workers {
-					if running(t, pid) {
+					if !strings.HasPrefix(stateOf(t, pid), "Z") {
 						return false
 					}
 				}
@@ -84,37 +85,39 @@ func await(t *testing.T, what string, holds func() bool) {
 	}
 }
 
-// childrenOf returns the processes that parent has started.
+// childrenOf returns the workers that parent has started. One that is not the
+// program yet, but still a copy of parent, is none: it has no group of its own.
 func childrenOf(t *testing.T, parent int) (children []int) {
 	t.Helper()
 	for _, p := range processes(t) {
-		if p.parent == parent {
+		if p.parent == parent && p.worker {
 			children = append(children, p.pid)
 		}
 	}
 	return children
 }
 
-// running reports whether a process has not ended. One that nobody has waited
-// for has.
-func running(t *testing.T, pid int) bool {
+// stateOf returns the state of a process as ps names it, with Z for one that has
+// ended.
+func stateOf(t *testing.T, pid int) string {
 	t.Helper()
 	for _, p := range processes(t) {
 		if p.pid == pid {
-			return !strings.HasPrefix(p.state, "Z")
+			return p.state
 		}
 	}
-	return false
+	return "Z"
 }
 
 type process struct {
 	pid, parent int
 	state       string
+	worker      bool
 }
 
 func processes(t *testing.T) (all []process) {
 	t.Helper()
-	out, err := osexec.Command("ps", "-A", "-o", "pid=,ppid=,state=").Output()
+	out, err := osexec.Command("ps", "-A", "-o", "pid=,ppid=,state=,args=").Output()
 	if err != nil {
 		t.Fatalf("ps does not list processes: %v", err)
 	}
@@ -125,7 +128,7 @@ func processes(t *testing.T) (all []process) {
 		}
 		pid, _ := strconv.Atoi(f[0])
 		parent, _ := strconv.Atoi(f[1])
-		all = append(all, process{pid, parent, f[2]})
+		all = append(all, process{pid, parent, f[2], strings.HasSuffix(lines.Text(), " "+workerCommand)})
 	}
 	return all
 }

@@ -159,8 +159,9 @@ func (r *Run) setup(worker int) setup {
 // login stores the tokens of a user who has just logged in.
 func (r *Run) login(ctx context.Context) error {
 	cache := &bearer.Cache{Source: source(r.setup(-1), plain), Store: r.store, Key: r.name}
+	expiry := time.Now().Add(lifetime)
 	access, refresh := r.world.login()
-	return cache.Set(ctx, &oauth2.Token{AccessToken: access, RefreshToken: refresh, Expiry: time.Now().Add(lifetime)})
+	return cache.Set(ctx, &oauth2.Token{AccessToken: access, RefreshToken: refresh, Expiry: expiry})
 }
 
 // start starts the process that takes this place.

@@ -205,6 +205,7 @@ type shared struct {
 	where     string // what workers open
 	name      string
 	temporary bool         // a folder that goes with the run
+	prepared  bool         // there may be something to remove
 	link      *tcpcut.Link // the workers' way to it, which can be cut; nil: they cut it off themselves
 	closing   func() error
 }
@@ -234,6 +235,7 @@ func openShared(ctx context.Context, f Fleet, name string) (s *shared, err error
 			return s, fmt.Errorf("the store cannot be used: %w", err)
 		}
 	}
+	s.prepared = true
 	if s.backend.address != nil && f.Cut > 0 {
 		address, err := s.backend.address(f.Store)
 		if err != nil {
@@ -259,7 +261,7 @@ func (s *shared) close() {
 	if s.link != nil {
 		_ = s.link.Close()
 	}
-	if s.Store != nil {
+	if s.prepared {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()
 		// What fails here leaves a token behind that is of no use to anyone.

@@ -50,8 +50,8 @@ type tokenRequest struct {
 
 // A pair is a refresh token and the access token that came with it.
 type pair struct {
-	issued time.Time // the access token
-	used   bool      // the refresh token
+	asked time.Time // when the request for it arrived
+	used  bool      // the refresh token
 }
 
 // A world is the authorization server and the API, on loopback.
@@ -111,7 +111,7 @@ func (w *world) login() (access, refresh string) {
 	access, refresh = w.auth.Issue(clientID, "")
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.pairs[refresh] = &pair{issued: time.Now()}
+	w.pairs[refresh] = &pair{asked: time.Now()}
 	return access, refresh
 }
 
@@ -119,7 +119,8 @@ func (w *world) login() (access, refresh string) {
 // one does that writes to a database. Like such a server it goes on when the
 // client has left.
 func (w *world) serveToken(rw http.ResponseWriter, req *http.Request) {
-	at, worker := w.clock(), workerOf(req)
+	arrived, worker := time.Now(), workerOf(req)
+	r := tokenRequest{at: w.clock(), worker: worker}
 	body, err := io.ReadAll(io.LimitReader(req.Body, 1<<20))
 	if err != nil {
 		return // it was killed while it wrote
@@ -136,7 +137,7 @@ func (w *world) serveToken(rw http.ResponseWriter, req *http.Request) {
 		RefreshToken string `json:"refresh_token"`
 	}
 	ok := answer.Code == http.StatusOK && json.Unmarshal(answer.Body.Bytes(), &issued) == nil
-	w.note(tokenRequest{at: at, worker: worker}, refresh, issued.RefreshToken, ok)
+	w.note(r, arrived, refresh, issued.RefreshToken, ok)
 	if ok {
 		w.spent(worker)
 	}
@@ -146,7 +147,7 @@ func (w *world) serveToken(rw http.ResponseWriter, req *http.Request) {
 }
 
 // note records a token request, and what it was.
-func (w *world) note(r tokenRequest, used, issued string, ok bool) {
+func (w *world) note(r tokenRequest, arrived time.Time, used, issued string, ok bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	p := w.pairs[used]
@@ -155,7 +156,7 @@ func (w *world) note(r tokenRequest, used, issued string, ok bool) {
 		r.outcome = failed
 	case p == nil || p.used:
 		r.outcome = repeat
-	case time.Since(p.issued) >= windowAt:
+	case arrived.Sub(p.asked) >= windowAt:
 		r.outcome = expiry
 	default:
 		r.outcome = early
@@ -164,15 +165,15 @@ func (w *world) note(r tokenRequest, used, issued string, ok bool) {
 		if p != nil {
 			p.used = true
 		}
-		w.pairs[issued] = &pair{issued: time.Now()}
+		w.pairs[issued] = &pair{asked: arrived}
 	}
 	w.requests = append(w.requests, r)
 }
 
-// windowAt is the age at which a token reaches the window in which it is
-// refreshed, at the earliest: the window is at most a third of the lifetime. The
-// token request arrives after thinking at the latest.
-const windowAt = lifetime - lifetime/3
+// windowAt is the age at which a token may have reached the window in which it is
+// refreshed: that is at most a third of the lifetime. A worker counts from when
+// it sent the request, so a tenth of the lifetime is for its way here.
+const windowAt = lifetime - lifetime/3 - lifetime/10
 
 // serveAPI notes which token a worker uses.
 func (w *world) serveAPI(rw http.ResponseWriter, req *http.Request) {

@@ -16,13 +16,13 @@ import (
 func TestTokenRequestsAreToldApart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{pairs: make(map[string]*pair)}
-		w.pairs["first"] = &pair{issued: time.Now()}
+		w.pairs["first"] = &pair{asked: time.Now()}
 		time.Sleep(windowAt)
-		w.note(tokenRequest{}, "first", "second", true)
-		w.note(tokenRequest{}, "first", "third", true)
+		w.note(tokenRequest{}, time.Now(), "first", "second", true)
+		w.note(tokenRequest{}, time.Now(), "first", "third", true)
 		time.Sleep(windowAt - 1)
-		w.note(tokenRequest{}, "second", "fourth", true)
-		w.note(tokenRequest{}, "unknown", "", false)
+		w.note(tokenRequest{}, time.Now(), "second", "fourth", true)
+		w.note(tokenRequest{}, time.Now(), "unknown", "", false)
 		var got []string
 		for _, r := range w.requests {
 			got = append(got, string(r.outcome))
