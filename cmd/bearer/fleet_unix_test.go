@@ -52,6 +52,7 @@ func TestAFleetLeavesNoProcess(t *testing.T) {
 			if err := syscall.Kill(workers[1], syscall.SIGSTOP); err != nil {
 				t.Fatal(err)
 			}
+			await(t, "a process that is stopped", func() bool { return stateOf(t, workers[1]) == "T" })
 			if err := cmd.Process.Signal(tt.signal); err != nil {
 				t.Fatal(err)
 			}
@@ -95,16 +96,22 @@ func childrenOf(t *testing.T, parent int) (children []int) {
 	return children
 }
 
-// running reports whether a process has not ended. One that nobody has waited
-// for has.
+// running reports whether a process has not ended. A zombie has.
 func running(t *testing.T, pid int) bool {
+	t.Helper()
+	state := stateOf(t, pid)
+	return state != "" && state != "Z"
+}
+
+// stateOf returns the letter of a process's state; empty: there is none.
+func stateOf(t *testing.T, pid int) string {
 	t.Helper()
 	for _, p := range processes(t) {
 		if p.pid == pid {
-			return !strings.HasPrefix(p.state, "Z")
+			return p.state[:1]
 		}
 	}
-	return false
+	return ""
 }
 
 type process struct {
