@@ -35,6 +35,10 @@ type Cache struct {
 	// a [Swapper], the login also survives a process that dies in the middle of a
 	// refresh, as far as the server allows (see G22), and the processes share
 	// failures. Nil: the token is lost with the process.
+	//
+	// While the Store fails, or is not set up, Token returns tokens that need no
+	// refresh token all the same: see that Set or Flush returns no error, or
+	// watch Logger and [Status.Unsaved].
 	Store Store
 
 	// Key names the credential in the Store and in hooks and logs. It is

@@ -158,7 +158,7 @@ func (r *refresh) once(ctx context.Context) (*entry, error) {
 		if !mistake.Is(storeErr) {
 			storeErr = because("the Store is out of order", storeErr)
 		}
-		if r.needsStore(x, prev) {
+		if mistake.Is(storeErr) || r.needsStore(x, prev) {
 			return r.fail(ctx, prev, &failure{err: storeErr, kind: storeOut})
 		}
 		if x.shared && prev != nil {

@@ -2,12 +2,15 @@ package pool
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 
 	"example.com/bearer"
 )
 
 type keyOf struct{}
+
+var errNoKey = fmt.Errorf("%w: set it with pool.WithKey", bearer.ErrNoKey)
 
 // WithKey returns a copy of ctx with the key that [Pool.CacheFor] uses for
 // requests with that context.
@@ -22,6 +25,9 @@ func (p *Pool) CacheFor(req *http.Request) (*bearer.Cache, error) {
 	ctx := req.Context()
 	if p.Key == nil {
 		key, _ := ctx.Value(keyOf{}).(string)
+		if key == "" {
+			return nil, errNoKey
+		}
 		return p.Get(ctx, key)
 	}
 	key, err := p.Key(req)

@@ -137,6 +137,10 @@ func TestBadInput(t *testing.T) {
 	if _, err := p.Get(t.Context(), ""); !errors.Is(err, bearer.ErrNoKey) {
 		t.Errorf("without a key: got %v, want ErrNoKey", err)
 	}
+	req, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://api.test/", nil)
+	if _, err := p.CacheFor(req); !errors.Is(err, bearer.ErrNoKey) || !strings.Contains(err.Error(), "pool.WithKey") {
+		t.Errorf("without WithKey: got %v, want ErrNoKey and what to do", err)
+	}
 	if err := p.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}

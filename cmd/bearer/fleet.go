@@ -41,10 +41,11 @@ an API on loopback, which they send requests to. Tokens live for 2 s, the refres
 token can be used once, and to use it again revokes the login.
 
 Meanwhile, as often as the flags say, a process is killed and replaced, every second
-time in the middle of a refresh; one that holds the lock is stopped for one and a
-half times as long as a lock lasts; or the store is cut off for 10 s. With any of
-these both sides declare a reuse grace of 30 s. At the end there is a while without
-faults, in which the processes must come to use one token again.
+time in the middle of a refresh, if one comes soon; one that holds the lock is stopped
+for one and a half times as long as a lock lasts; or the store is cut off for 10 s.
+With any of these both sides declare a reuse grace of 30 s. The last quarter of the
+time, but at most 10 s, is without faults: there the processes must come to use one
+token again.
 
 The exit status is 1 if something happened that must not: a request failed although
 its process had a valid token, or without a cut at all; a refresh token was used
@@ -102,6 +103,9 @@ func (f *fleetFlags) check(cmd *cobra.Command) error {
 	}{{"kill", f.fleet.Kill}, {"stop", f.fleet.Stop}, {"cut", f.fleet.Cut}} {
 		if cmd.Flags().Changed(fault.flag) && (fault.every < fleet.Often || fault.every > maxFleetFor) {
 			return usagef("--%s must be from %v to 1h, got %v", fault.flag, fleet.Often, fault.every)
+		}
+		if within := f.fleet.FaultsFor(); fault.every >= within {
+			return usagef("--%s %v is too long: with --for %v, faults happen in the first %v only; make --for longer", fault.flag, fault.every, f.fleet.For, within)
 		}
 	}
 	if f.fleet.Stop > 0 && !fleet.CanStop {

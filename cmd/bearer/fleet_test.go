@@ -18,6 +18,10 @@ func runsItself(t *testing.T) { t.Setenv("BEARER_TEST_IS_PROGRAM", "1") }
 func TestBadFleets(t *testing.T) {
 	const secret = "canary-password"
 	folder := t.TempDir()
+	file := filepath.Join(folder, "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, tt := range []struct {
 		args []string
 		want string // part of the line
@@ -31,6 +35,9 @@ func TestBadFleets(t *testing.T) {
 		{[]string{"--kill", "0"}, "--kill must be from 100ms to 1h, got 0s"},
 		{[]string{"--stop", "-1s"}, "--stop must be from 100ms to 1h, got -1s"},
 		{[]string{"--cut", "99ms"}, "--cut must be from 100ms to 1h, got 99ms"},
+		{[]string{"--for", "20s", "--cut", "15s"}, "--cut 15s is too long: with --for 20s, faults happen in the first 15s only"},
+		{[]string{"--stop", "8s"}, "--stop 8s is too long"},
+		{[]string{"--store", file}, "is a file, not a folder"},
 		{[]string{"--store", ""}, "--store must be dir"},
 		{[]string{"--store", "redis"}, "--store must be dir"},
 		{[]string{"--store", "mysql://app:" + secret + "@127.0.0.1/x"}, "--store must be dir"},

@@ -1,5 +1,10 @@
 // Command webservice shows its users what Matrica has of them. They log in with
 // Matrica; an SQLite file keeps their tokens, so that a restart ends no login.
+//
+//	CLIENT_ID=ID URL=http://localhost:8080 DATABASE=tokens.db KEY=$(openssl rand -hex 32) go run .
+//
+// serves http://localhost:8080. Matrica must know URL/login/callback as a redirect
+// URL of the client. Another KEY ends all sessions.
 package main
 
 import (
@@ -8,7 +13,6 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"net/url"
-	"os"
 
 	"example.com/bearer"
 	"example.com/bearer/grant"
@@ -19,10 +23,10 @@ import (
 )
 
 func main() {
-	app := matrica.App{ClientID: os.Getenv("CLIENT_ID"), RedirectURL: os.Getenv("URL") + "/login/callback"}.User()
-	store := &sqlstore.Store{DB: mustOpen(os.Getenv("DATABASE")), Dialect: sqlstore.SQLite}
+	app := matrica.App{ClientID: env("CLIENT_ID"), RedirectURL: env("URL") + "/login/callback"}.User()
+	store := &sqlstore.Store{DB: mustOpen(env("DATABASE")), Dialect: sqlstore.SQLite}
 	api := &url.URL{Scheme: "https", Host: "api.matrica.io"}
-	handler, users := service(app, api, store, grant.Secret(os.Getenv("KEY")))
+	handler, users := service(app, api, store, grant.Secret(env("KEY")))
 	serve("localhost:8080", handler, users.Close)
 }
 

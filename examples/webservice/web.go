@@ -10,6 +10,7 @@ import (
 	"log"
 	"net/http"
 	"net/url"
+	"os"
 	"os/signal"
 	"syscall"
 	"time"
@@ -22,6 +23,15 @@ import (
 )
 
 // What follows is what any web service has.
+
+// env returns the value of an environment variable that must be set.
+func env(name string) string {
+	value := os.Getenv(name)
+	if value == "" {
+		log.Fatalf("set %s in the environment: see main.go", name)
+	}
+	return value
+}
 
 // mustOpen opens the SQLite database in a file. It makes the tables if need be.
 func mustOpen(file string) *sql.DB {

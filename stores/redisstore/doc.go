@@ -6,6 +6,8 @@
 //		Username:  "reports",
 //		Password:  os.Getenv("REDIS_PASSWORD"),
 //		TLSConfig: &tls.Config{},
+//
+//		DialerRetries: 1,
 //	})
 //	defer client.Close()
 //	cache := &bearer.Cache{
@@ -68,8 +70,12 @@
 // WriteTimeout and PoolTimeout: do not turn them off), and other calls of this
 // Store for the key wait for that. A call is repeated up to three
 // times on errors of the network, and of servers that start or change roles;
-// unlike go-redis' own retries, which are not used, that does not take what an attempt
-// whose answer was lost has done for the work of another process.
+// unlike go-redis' own retries, which are not used, that does not take what an
+// attempt whose answer was lost has done for the work of another process.
+//
+// Set the client's DialerRetries to 1. By default go-redis dials five times, with
+// pauses, for each of the three attempts: when the server refuses connections, a
+// call takes more than a second to fail, and a refresh makes several.
 //
 // The lease is measured by the server's clock, and by both clocks of the process
 // from before the lock was asked for. Clocks need not agree, only advance at the

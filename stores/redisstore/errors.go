@@ -59,6 +59,9 @@ func failed(ctx context.Context, op string, err error) error {
 	// An unknown command, such as EVALSHA where scripts are forbidden, is
 	// repeated with the beginning of its arguments.
 	told, _, quoted := strings.Cut(told, ", with args beginning with")
+	if strings.HasPrefix(told, "NOPERM ") || strings.HasPrefix(told, "ERR The user executing the script ") {
+		told += "; the documentation of redisstore lists what an ACL must allow"
+	}
 	switch ended := ctx.Err(); {
 	case ended == nil:
 		if quoted || misleads(err) {

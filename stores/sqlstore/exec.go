@@ -190,6 +190,9 @@ func failed(ctx context.Context, op string, err error, secrets ...[]byte) error 
 			text = "the driver's message is withheld, since it quotes the value: see that the columns have the types of Schema"
 		}
 	}
+	if lacksTable(err) {
+		text += "; run the statements of Schema first"
+	}
 	switch ended := ctx.Err(); {
 	case ended == nil:
 		return fmt.Errorf("sqlstore: %s: %s", op, text)
@@ -198,6 +201,17 @@ func failed(ctx context.Context, op string, err error, secrets ...[]byte) error 
 	default: // such as "interrupted"
 		return fmt.Errorf("sqlstore: %s: %w (%s)", op, ended, text)
 	}
+}
+
+// lacksTable reports whether a statement failed because there is no such table.
+func lacksTable(err error) bool {
+	if state, ok := errors.AsType[interface {
+		error
+		SQLState() string
+	}](err); ok {
+		return state.SQLState() == "42P01" // undefined_table
+	}
+	return strings.Contains(err.Error(), "no such table") // SQLite
 }
 
 // secretPrefix is how much of a value is looked for in a message. What is

@@ -116,20 +116,20 @@ func TestFields(t *testing.T) {
 	db := sqliteDatabase(t, "").open(t)
 	ok := func() *sqlstore.Store { return &sqlstore.Store{DB: db, Dialect: sqlstore.SQLite} }
 	for want, s := range map[string]*sqlstore.Store{
-		"Store.DB is nil":               {Dialect: sqlstore.SQLite},
-		"Store.Dialect is 0":            {DB: db},
-		"Store.Dialect is 3":            {DB: db, Dialect: 3},
-		"Store.LeaseDuration is 99ms":   {DB: db, Dialect: sqlstore.SQLite, LeaseDuration: 99 * time.Millisecond},
-		"Store.LeaseDuration is -1s":    {DB: db, Dialect: sqlstore.SQLite, LeaseDuration: -time.Second},
-		`Store.Table is "a b"`:          {DB: db, Dialect: sqlstore.SQLite, Table: "a b"},
-		`Store.Table is "a\""`:          {DB: db, Dialect: sqlstore.SQLite, Table: `a"`},
-		`Store.Table is "a.b.c"`:        {DB: db, Dialect: sqlstore.SQLite, Table: "a.b.c"},
-		`Store.Table is "."`:            {DB: db, Dialect: sqlstore.SQLite, Table: "."},
-		`Store.Table is "1a"`:           {DB: db, Dialect: sqlstore.SQLite, Table: "1a"},
-		`Store.Table is "é"`:            {DB: db, Dialect: sqlstore.SQLite, Table: "é"},
-		strings.Repeat("a", 58):         {DB: db, Dialect: sqlstore.SQLite, Table: strings.Repeat("a", 58)},
-		"sqlstore: the key is empty":    ok(),
-		"no such table: bearer_tokens1": {DB: db, Dialect: sqlstore.SQLite, Table: "bearer_tokens1"},
+		"Store.DB is nil":                {Dialect: sqlstore.SQLite},
+		"Store.Dialect is 0":             {DB: db},
+		"Store.Dialect is 3":             {DB: db, Dialect: 3},
+		"Store.LeaseDuration is 99ms":    {DB: db, Dialect: sqlstore.SQLite, LeaseDuration: 99 * time.Millisecond},
+		"Store.LeaseDuration is -1s":     {DB: db, Dialect: sqlstore.SQLite, LeaseDuration: -time.Second},
+		`Store.Table is "a b"`:           {DB: db, Dialect: sqlstore.SQLite, Table: "a b"},
+		`Store.Table is "a\""`:           {DB: db, Dialect: sqlstore.SQLite, Table: `a"`},
+		`Store.Table is "a.b.c"`:         {DB: db, Dialect: sqlstore.SQLite, Table: "a.b.c"},
+		`Store.Table is "."`:             {DB: db, Dialect: sqlstore.SQLite, Table: "."},
+		`Store.Table is "1a"`:            {DB: db, Dialect: sqlstore.SQLite, Table: "1a"},
+		`Store.Table is "é"`:             {DB: db, Dialect: sqlstore.SQLite, Table: "é"},
+		strings.Repeat("a", 58):          {DB: db, Dialect: sqlstore.SQLite, Table: strings.Repeat("a", 58)},
+		"sqlstore: the key is empty":     ok(),
+		"; run the statements of Schema": {DB: db, Dialect: sqlstore.SQLite, Table: "bearer_tokens1"},
 	} {
 		key := "k"
 		if strings.Contains(want, "key") {

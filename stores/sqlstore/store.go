@@ -77,7 +77,7 @@ func (s *Store) check(key string) error {
 	case s.fault != nil:
 		return s.fault
 	case key == "":
-		return mistake.New("sqlstore: the key is empty")
+		return mistake.New("sqlstore: the key is empty: it is the name of the credential, such as Cache.Key")
 	}
 	return nil
 }

@@ -205,12 +205,21 @@ func unlockTwice(t *testing.T, a, b lockable) {
 	unlock := lock(t, a, "k")
 	release(t, unlock)
 	again := func() {
-		defer func() {
-			if p := recover(); p != nil {
-				t.Errorf("unlock again: got panic %v, want nothing, or an error", p)
-			}
+		done := make(chan struct{})
+		go func() { // ends with unlock
+			defer close(done)
+			defer func() {
+				if p := recover(); p != nil {
+					t.Errorf("unlock again: got panic %v, want nothing, or an error", p)
+				}
+			}()
+			_ = unlock()
 		}()
-		_ = unlock()
+		select {
+		case <-done:
+		case <-time.After(patience):
+			t.Fatalf("unlock again: still waiting %v after its start, want nothing, or an error", patience)
+		}
 	}
 	again()
 	next := lock(t, b, "k")

@@ -35,8 +35,8 @@ func Run(t *testing.T, open func(t *testing.T) bearer.Store) {
 
 // RunShared tests that two values, such as two processes would have, are one
 // Store: what one puts, the other gets; if they are Lockers, their locks exclude
-// each other; and if they are Swappers, neither loses what the other changed. open returns two values for one empty Store; RunShared
-// calls it for each test.
+// each other; and if they are Swappers, neither loses what the other changed.
+// open returns two values for one empty Store; RunShared calls it for each test.
 func RunShared(t *testing.T, open func(t *testing.T) (a, b bearer.Store)) {
 	t.Run("Store", func(t *testing.T) { runShared(t, sharedStoreTests, open) })
 	t.Run("Locker", func(t *testing.T) { runLocks(t, open) })

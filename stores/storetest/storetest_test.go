@@ -349,6 +349,14 @@ var broken = map[string]struct {
 		}}
 	}},
 	"unlock releases the next one's": {"Locker/unlock twice", func() bearer.Store { return &unlockers{slot: make(chan struct{}, 1)} }},
+	"unlock waits for a lock": {"Locker/unlock twice", func() bearer.Store {
+		return &faulty{lock: func(s *bearer.MemoryStore, ctx context.Context, key string) (func() error, error) {
+			unlock, err := s.Lock(ctx, key)
+			held := make(chan struct{}, 1)
+			held <- struct{}{}
+			return func() error { <-held; return unlock() }, err
+		}}
+	}},
 	"unlock panics": {"Locker/unlock twice", func() bearer.Store {
 		return &faulty{lock: func(s *bearer.MemoryStore, ctx context.Context, key string) (func() error, error) {
 			unlock, err := s.Lock(ctx, key)

@@ -172,7 +172,7 @@ var outcomeTexts = map[outcome]string{
 	expiry: "for a token in its window or expired",
 	early:  "for a token before its window",
 	repeat: "with a refresh token used before, within the grace",
-	failed: "in vain",
+	failed: "that failed",
 }
 
 // A part is a share of the bars of a chart.

@@ -50,6 +50,9 @@ func (f Fleet) grace() time.Duration {
 // again.
 func (f Fleet) quiet() time.Duration { return min(f.For/4, 10*time.Second) }
 
+// FaultsFor is how long there are faults, from the beginning.
+func (f Fleet) FaultsFor() time.Duration { return f.For - f.quiet() }
+
 // Often is the shortest time between two faults of a kind.
 const Often = 100 * time.Millisecond
 
@@ -127,7 +130,7 @@ func (r *Run) Do(ctx context.Context) (*Result, error) {
 		}
 	}
 
-	faulty, calm := context.WithDeadline(ctx, r.begin.Add(r.fleet.For-r.fleet.quiet()))
+	faulty, calm := context.WithDeadline(ctx, r.begin.Add(r.fleet.FaultsFor()))
 	defer calm()
 	r.makeFaults(faulty)
 	settled := r.settle(ctx)

@@ -34,9 +34,9 @@ const (
 const Dir = "dir"
 
 // Stores says how a Store is named, for a flag's help.
-const Stores = "dir for a temporary folder, a folder's path, or a URL that begins with redis:// or postgres://"
+const Stores = "dir for a temporary folder, a folder's path with a separator in it, or a URL that begins with redis://, rediss:// or postgres://"
 
-var errStore = errors.New("must be dir for a temporary folder, a folder's path with a separator in it, or a URL that begins with redis://, rediss:// or postgres://")
+var errStore = errors.New("must be " + Stores)
 
 // A backend opens a Store. dial, if it is not empty, is the address to reach it
 // at instead of its own. A worker's is the fleet's own part of it, by this name.
@@ -73,6 +73,9 @@ func CheckStore(store string) error {
 	b := backendOf(store)
 	if b == nil {
 		return errStore
+	}
+	if info, err := os.Stat(store); b == &folder && store != Dir && err == nil && !info.IsDir() {
+		return fmt.Errorf("%s: is a file, not a folder", store)
 	}
 	if b.address != nil {
 		_, err := b.address(store)
@@ -231,7 +234,12 @@ func openShared(ctx context.Context, f Fleet, name string) (s *shared, err error
 		return s, fmt.Errorf("the store cannot be opened: %w", err)
 	}
 	if s.backend.prepare != nil {
-		if err := s.backend.prepare(ctx, s.Store); err != nil {
+		began := time.Now()
+		err := s.backend.prepare(ctx, s.Store)
+		if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil { // a timeout of the client
+			return s, fmt.Errorf("the store cannot be used: no answer within %v: see that its address is right, and that it expects TLS if the URL asks for it", time.Since(began).Round(time.Second))
+		}
+		if err != nil {
 			return s, fmt.Errorf("the store cannot be used: %w", err)
 		}
 	}

@@ -26,8 +26,8 @@ func (r *Result) rows() []row {
 	if r.fleet.faulty() {
 		rows = append(rows,
 			row{"killed", figures.Count(st.Killed), fmt.Sprintf("%d while they refreshed", r.refreshing(kill))},
-			row{"stopped", figures.Count(st.Stopped), fmt.Sprintf("for %s each, with the lock", figures.Spell(stopLength))},
-			row{"cut", figures.Count(st.Cut), fmt.Sprintf("for %s each", figures.Spell(cutLength))},
+			row{"stopped", figures.Count(st.Stopped), fmt.Sprintf("for up to %s each, with the lock", figures.Spell(stopLength))},
+			row{"cut", figures.Count(st.Cut), fmt.Sprintf("for up to %s each", figures.Spell(cutLength))},
 			row{"one token again", settled(st.Settled), "after the last fault"},
 		)
 	}
