@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"example.com/bearer"
+	"example.com/bearer/internal/mistake"
 )
 
 // renew has the process refresh the token that is in the Store, which is valid.
@@ -795,6 +796,27 @@ func TestG22LoginMayBeInTheStore(t *testing.T) {
 			t.Errorf("when the Store is back: got %v, want the token", err)
 		}
 	})
+}
+
+// A Store that is configured wrong is an error of the first Token, also for
+// client credentials, not one that only a log shows.
+func TestStoreThatIsAMistake(t *testing.T) {
+	c := &bearer.Cache{Source: new(mint), Store: misconfigured{}, Key: "k"}
+	if _, err := c.Token(t.Context()); err == nil || !strings.Contains(err.Error(), "Store.Client is nil") {
+		t.Errorf("got %v, want what is wrong with the Store", err)
+	}
+}
+
+// misconfigured is a Store as those in stores/ are without a field.
+type misconfigured struct{}
+
+var errMisconfigured = mistake.New("teststore: Store.Client is nil: set it")
+
+func (misconfigured) Get(context.Context, string) ([]byte, error) { return nil, errMisconfigured }
+func (misconfigured) Put(context.Context, string, []byte) error   { return errMisconfigured }
+func (misconfigured) Delete(context.Context, string) error        { return errMisconfigured }
+func (misconfigured) Lock(context.Context, string) (func() error, error) {
+	return nil, errMisconfigured
 }
 
 // A token that expires while its caller is suspended is not handed out, and not

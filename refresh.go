@@ -158,7 +158,7 @@ func (r *refresh) once(ctx context.Context) (*entry, error) {
 		if !mistake.Is(storeErr) {
 			storeErr = because("the Store is out of order", storeErr)
 		}
-		if mistake.Is(storeErr) || r.needsStore(x, prev) {
+		if r.needsStore(x, prev, storeErr) {
 			return r.fail(ctx, prev, &failure{err: storeErr, kind: storeOut})
 		}
 		if x.shared && prev != nil {
@@ -259,8 +259,8 @@ func (r *refresh) superseded(ctx context.Context) bool {
 // needsStore reports whether a failure of the Store must fail the refresh:
 // when prev's refresh token might be used twice, because other processes use
 // the Store too, and when no Store could ever work.
-func (r *refresh) needsStore(x *session, prev *entry) bool {
-	return x.mistake() != nil || x.shared && r.cache.endpoint().refreshes(tokenOf(prev))
+func (r *refresh) needsStore(x *session, prev *entry, err error) bool {
+	return mistake.Is(err) || x.shared && r.cache.endpoint().refreshes(tokenOf(prev))
 }
 
 // interest is how much prev's successor is wanted. Callers wait for it if prev
