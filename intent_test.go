@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -368,6 +369,40 @@ func TestG22GraceCountsFromTheFirst(t *testing.T) {
 			t.Errorf("C sent %d times 9 s after the first, want that it leaves the refresh token alone", n)
 		}
 	})
+}
+
+// G22: an intent by a clock that differs so much that its age is not known has no
+// grace: the refresh token is left alone while the access token is valid.
+func TestG22ClocksThatDiffer(t *testing.T) {
+	for ahead, want := range map[time.Duration]int{0: 1, 500 * time.Millisecond: 1, 10 * time.Second: 0, time.Hour: 0, -time.Hour: 0} {
+		synctest.Test(t, func(t *testing.T) {
+			f := newFleet()
+			f.grace, f.declared = 10*time.Second, 10*time.Second
+			f.life = time.Hour
+			f.login(t)
+			a := f.member("A")
+			a.at = func(step string) {
+				if step == "after send" {
+					a.kill()
+				}
+			}
+			_, _ = renew(t, a)
+			data, err := f.store.Get(t.Context(), "k")
+			if err != nil {
+				t.Fatal(err)
+			}
+			at := regexp.MustCompile(`"at":"[^"]*"`)
+			data = at.ReplaceAll(data, []byte(`"at":"`+time.Now().Add(ahead).UTC().Format(time.RFC3339Nano)+`"`))
+			if err := f.store.Put(t.Context(), "k", data); err != nil {
+				t.Fatal(err)
+			}
+			f.steps()
+			_, _ = renew(t, f.member("B"))
+			if n := sendsOf(f.steps(), "B"); n != want {
+				t.Errorf("an intent from %v ahead: B sent %d times, want %d", ahead, n, want)
+			}
+		})
+	}
 }
 
 // G22: an intent that appears while another process has the lock, as after the
