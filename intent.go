@@ -237,8 +237,9 @@ func (r *refresh) report(ctx context.Context, x *session, prev *entry) {
 		return
 	}
 	failed := c.reportOf(s, time.Now())
+	own := r.intent // a Store that is slow is left with the change, while this refresh goes on
 	_ = x.annotate(ctx, saveWait, func(n *notes) error {
-		if n.Intent != nil && n.Intent.ID == r.intent && !f.spent {
+		if n.Intent != nil && n.Intent.ID == own && !f.spent {
 			n.Intent = nil
 		}
 		if failed != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -178,8 +179,12 @@ func TestFair(t *testing.T) {
 		}
 		mustUnlock(t, unlock)
 		waiters.Wait()
-		if got, want := strings.Join(got, " "), "b1 c1 a2 b2 a3 a4"; got != want {
-			t.Errorf("got the lock: %s, want %s", got, want)
+		// Those that came second in a process and in b's join the line when the
+		// lock is given on, at the same time.
+		all := strings.Join(got, " ")
+		ofA := slices.DeleteFunc(slices.Clone(got), func(name string) bool { return name[0] != 'a' })
+		if !strings.HasPrefix(all, "b1 c1 ") || len(got) != 6 || !slices.IsSorted(ofA) {
+			t.Errorf("got the lock: %s, want b1 c1, then b2 and a2 a3 a4 in their order", all)
 		}
 		time.Sleep(time.Minute)
 	})
