@@ -98,12 +98,14 @@
 //     the processes share a failed refresh for its pause, too.
 //   - G21. [DirStore] writes files of mode 0600 in a folder of mode 0700. A process
 //     that is killed leaves the old value or the new one.
-//   - G22. With a [Swapper], a refresh that spends a refresh token writes into the
-//     record that it is about to. Who finds that without an outcome, because the
-//     process died or lost its lock, serves the access token while it is valid, and
-//     sends the refresh token again only afterwards; within the reuse grace that
-//     the Source declares, at once. A process that comes back late stores its token
-//     if the one that it replaces is still the stored one, and drops it otherwise.
+//   - G22. With a [Swapper], a refresh writes into the record that it is about to
+//     send a rotating refresh token, before it does; only a token that the Store has
+//     not taken yet may go without. A process that finds such a note without an
+//     outcome, because its writer died or lost the lock, serves the access token
+//     while it is valid, and sends the refresh token again only afterwards; within
+//     the reuse grace that the Source declares, at once. A process that comes back
+//     late stores its token if the one that it replaces is still the stored one, and
+//     drops it otherwise.
 //   - G23. A record belongs to the token endpoint and client that it came from, if
 //     the Source names them. A credential that was deleted, here or in the Store,
 //     is not brought back by a refresh that was under way.

@@ -70,14 +70,15 @@ func (r *refresh) judge(x *session) {
 	c := r.cache
 	i, e := x.notes().Intent, c.load().entry
 	if i == nil || i.By == x.self || !i.of(tokenOf(e)) || !c.endpoint().refreshes(tokenOf(e)) {
-		return // what this process has sent, it knows better
+		return // this process knows better what became of its own
 	}
 	c.updateToken(e, func(s *state) *state { return s.interrupted(r.reusableUntil(i.At), instant.Now()) })
 }
 
 // ready is called right before prev's refresh token is sent. It makes sure that
 // this process still holds the lock, by both clocks, and that the record says
-// what is about to happen. If it fails, nothing is sent.
+// what is about to happen, if the Store has the token. If it fails, nothing is
+// sent.
 func (r *refresh) ready(ctx context.Context, x *session, prev *entry) error {
 	if r.sent.IsZero() {
 		r.sent = time.Now()
